@@ -1,0 +1,19 @@
+# Compiler settings that hold for every target.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+                    -Woverloaded-virtual -Werror -fno-omit-frame-pointer)
+# g++ 12 reports these on its own inlined standard library code.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized)
+endif()
+add_compile_options("$<$<CONFIG:Release>:-O2;-g1;-D_FORTIFY_SOURCE=2;-fstack-protector-strong>")
+add_link_options("$<$<CONFIG:Release>:-Wl,-z,relro,-z,now>")
+
+if(HOLDFAST_SANITIZE)
+  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
+endif()

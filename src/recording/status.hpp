@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "container/muxer.hpp"
+#include "media/frame.hpp"
+
+namespace holdfast::recording {
+
+enum class State : std::uint8_t {
+  waiting,     // the stream is not live yet
+  connecting,  // joining, or no first key frame yet
+  recording,
+  gap,         // live, but no media comes
+  finalizing,  // the file is whole, background work (faststart) goes on
+  stopped,
+  failed,
+};
+std::string_view to_string(State state);
+// waiting, connecting, recording or gap.
+bool is_active(State state);
+
+enum class AudioMode : std::uint8_t { aac, copy };
+std::string_view to_string(AudioMode mode);
+std::optional<AudioMode> parse_audio_mode(std::string_view name);
+
+enum class VideoQuality : std::uint8_t { low, medium, high };
+std::string_view to_string(VideoQuality quality);
+std::optional<VideoQuality> parse_video_quality(std::string_view name);
+
+// Of one track: expected = written + lost + dropped + pending, at any instant.
+struct PacketCounts {
+  std::uint64_t expected = 0;   // from the first sequence number to the highest seen
+  std::uint64_t written = 0;    // in frames handed to the container
+  std::uint64_t lost = 0;       // never came within the recovery window
+  std::uint64_t dropped = 0;    // came, but belonged to nothing whole, or could not be stored
+  std::uint64_t pending = 0;    // missing and still awaited, or received and part of a frame not yet whole
+  std::uint64_t recovered = 0;  // came only because we asked (of written, dropped or pending)
+  std::uint64_t duplicates = 0; // not part of the sum
+};
+
+struct TrackStatus {
+  media::Kind kind = media::Kind::video;
+  media::Codec codec = media::Codec::h264;   // as received
+  media::Codec written_as = media::Codec::h264;
+  int width = 0;
+  int height = 0;
+  int sample_rate = 0;
+  int channels = 0;
+  bool muted = false;
+  std::uint64_t frames = 0;
+  std::uint64_t filler_frames = 0;
+  std::uint64_t frames_lost = 0;
+  PacketCounts packets;
+};
+
+// A snapshot of one recording: what the API and the metrics show. A plain value; copied between threads.
+struct Status {
+  std::string recording_id;
+  std::string mint_id;
+  std::string participant;  // identity being recorded, empty while unknown
+  State state = State::waiting;
+  container::Format format = container::Format::mpegts;         // format_used
+  std::string format_note;                                      // why it is not the one asked for, or empty
+  std::vector<std::string> output_paths;                        // one a part, the newest last
+  std::optional<WallTime> start_time;                           // of the recording: when it was asked for
+  Duration duration{};                                          // of media written, on the recording's timeline
+  std::uint64_t file_size_bytes = 0;                            // all parts
+  std::vector<TrackStatus> tracks;
+  std::string error;                                            // empty unless failed, or a warning the user must read
+  std::string end_reason;                                       // "stopped", "stream_ended", "gap_limit", ...
+  // For the metrics.
+  Duration since_last_packet{};                                 // while live
+  double write_rate = 0;                                        // bytes/s over the last second
+};
+
+}  // namespace holdfast::recording
