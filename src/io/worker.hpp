@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/executor.hpp"
+#include "base/outbox.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "io/udp_socket.hpp"
+
+namespace holdfast::io {
+
+// What lives behind a UDP socket of a worker. All calls come on the worker's thread.
+class DatagramHandler {
+ public:
+  virtual ~DatagramHandler() = default;
+  virtual void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) = 0;
+  // Once after each drained batch that had something for this handler, and when deadline() has come.
+  virtual void handle_tick(const Now& now, Outbox& outbox) = 0;
+  virtual Instant deadline() const = 0;
+};
+
+// A thread with its sockets: sleeps until something comes or is due, then lets a tick pass, so that packets gather, and
+// drains all that came in batches (one system call for up to 64 packets). Workers share nothing; the way in is post().
+//
+// A recorder waits on purpose: waking for each packet costs several times what the packet itself does.
+class Worker final : public Executor {
+ public:
+  struct Options {
+    Duration tick = std::chrono::milliseconds(5);
+    int receive_buffer_bytes = 4 << 20;
+  };
+
+  explicit Worker(Options options);
+  // Stops the thread after the job at hand; jobs still queued are destroyed unrun.
+  ~Worker() override;
+
+  void post(Job job) override;
+
+  // The following: on the worker's thread only.
+
+  // The handler is called from now on and must outlive its place here; remove() it before it dies.
+  Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler);
+  void remove(DatagramHandler& handler);
+
+ private:
+  struct Entry {
+    UdpSocket socket;
+    DatagramHandler* handler;  // null: removed, freed after the round
+    bool active = false;       // got something in this round
+  };
+
+  void run(const std::stop_token& stop);
+  void run_jobs();
+  void drain(Entry& entry, const Now& now);
+  void tick(const Now& now);
+  Instant earliest_deadline() const;
+
+  const Options options_;
+  int epoll_;
+  int wakeup_;  // eventfd
+  std::mutex mutex_;
+  std::vector<Job> jobs_;    // guarded by mutex_
+  bool woken_ = false;       // guarded by mutex_: the eventfd is set already
+  std::vector<Job> running_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  ReceiveBatch batch_;
+  std::jthread thread_;
+};
+
+}  // namespace holdfast::io
