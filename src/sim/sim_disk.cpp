@@ -1,0 +1,240 @@
+#include "sim/sim_disk.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace holdfast::sim {
+namespace {
+
+std::string parent_of(const std::string& path) {
+  return std::filesystem::path(path).parent_path().string();
+}
+
+std::unexpected<Error> no_such(const std::string& path) {
+  return fail(ErrorCode::not_found, "{}: no such file", path);
+}
+
+std::unexpected<Error> broken(const std::string& path) {
+  return fail(ErrorCode::io, "{}: input/output error", path);
+}
+
+}  // namespace
+
+struct SimDisk::Node {
+  ByteVector data;
+  std::size_t synced = 0;
+  const void* lock_owner = nullptr;
+};
+
+class SimDisk::SimFile final : public storage::File {
+ public:
+  SimFile(SimDisk& disk, std::string path, std::shared_ptr<Node> node)
+      : disk_(disk), path_(std::move(path)), node_(std::move(node)) {}
+  ~SimFile() override {
+    const std::lock_guard guard(disk_.mutex_);
+    if (node_->lock_owner == this) node_->lock_owner = nullptr;
+  }
+
+  Result<void> append(Bytes bytes) override {
+    const std::lock_guard guard(disk_.mutex_);
+    ++disk_.calls_.appends;
+    if (disk_.failing_) {
+      ++disk_.calls_.failures;
+      return broken(path_);
+    }
+    const auto fitting = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), disk_.free_));
+    node_->data.insert(node_->data.end(), bytes.begin(),
+                       bytes.begin() + static_cast<std::ptrdiff_t>(fitting));
+    disk_.free_ -= fitting;
+    if (fitting == bytes.size()) return {};
+    ++disk_.calls_.failures;
+    return fail(ErrorCode::io, "{}: no space left on device", path_);
+  }
+
+  Result<void> sync() override {
+    const std::lock_guard guard(disk_.mutex_);
+    ++disk_.calls_.syncs;
+    if (disk_.failing_) {
+      ++disk_.calls_.failures;
+      return broken(path_);
+    }
+    node_->synced = node_->data.size();
+    return {};
+  }
+
+  std::uint64_t size() const override {
+    const std::lock_guard guard(disk_.mutex_);
+    return node_->data.size();
+  }
+
+  Result<void> lock() override {
+    const std::lock_guard guard(disk_.mutex_);
+    if (node_->lock_owner != nullptr && node_->lock_owner != this) {
+      return fail(ErrorCode::conflict, "{} is locked by another process", path_);
+    }
+    node_->lock_owner = this;
+    return {};
+  }
+
+ private:
+  SimDisk& disk_;
+  const std::string path_;
+  const std::shared_ptr<Node> node_;
+};
+
+SimDisk::SimDisk() = default;
+SimDisk::~SimDisk() = default;
+
+Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  ++calls_.creates;
+  if (failing_) {
+    ++calls_.failures;
+    return broken(path);
+  }
+  if (!directories_.contains(parent_of(path))) return no_such(path);
+  if (files_.contains(path)) return fail(ErrorCode::conflict, "{} exists", path);
+  const auto node = std::make_shared<Node>();
+  files_.emplace(path, node);
+  return std::make_unique<SimFile>(*this, path, node);
+}
+
+Result<std::unique_ptr<storage::File>> SimDisk::open(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  const auto file = files_.find(path);
+  if (file == files_.end()) return no_such(path);
+  return std::make_unique<SimFile>(*this, path, file->second);
+}
+
+Result<ByteVector> SimDisk::read(const std::string& path, std::uint64_t offset, std::uint64_t size) {
+  const std::lock_guard guard(mutex_);
+  const auto file = files_.find(path);
+  if (file == files_.end()) return no_such(path);
+  const ByteVector& data = file->second->data;
+  const auto from = std::min<std::uint64_t>(offset, data.size());
+  const auto count = std::min<std::uint64_t>(size, data.size() - from);
+  const auto begin = data.begin() + static_cast<std::ptrdiff_t>(from);
+  return ByteVector(begin, begin + static_cast<std::ptrdiff_t>(count));
+}
+
+Result<std::vector<storage::DirectoryEntry>> SimDisk::list(const std::string& directory) {
+  const std::lock_guard guard(mutex_);
+  if (!directories_.contains(directory)) return no_such(directory);
+  std::vector<storage::DirectoryEntry> entries;
+  for (const auto& [path, node] : files_) {
+    if (parent_of(path) != directory) continue;
+    entries.push_back(
+        {.name = std::filesystem::path(path).filename(), .size = node->data.size(), .is_directory = false});
+  }
+  for (const auto& path : directories_) {
+    if (path == directory || parent_of(path) != directory) continue;
+    entries.push_back({.name = std::filesystem::path(path).filename(), .size = 0, .is_directory = true});
+  }
+  return entries;
+}
+
+Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
+  const std::lock_guard guard(mutex_);
+  const auto file = files_.extract(from);
+  if (file.empty()) return no_such(from);
+  files_[to] = file.mapped();
+  return {};
+}
+
+Result<void> SimDisk::remove(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  if (files_.erase(path) == 0) return no_such(path);
+  return {};
+}
+
+Result<void> SimDisk::truncate(const std::string& path, std::uint64_t size) {
+  const std::lock_guard guard(mutex_);
+  const auto file = files_.find(path);
+  if (file == files_.end()) return no_such(path);
+  Node& node = *file->second;
+  node.data.resize(size);
+  node.synced = std::min(node.synced, node.data.size());
+  return {};
+}
+
+Result<void> SimDisk::make_directories(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  if (failing_) return broken(path);
+  std::filesystem::path so_far;
+  for (const auto& step : std::filesystem::path(path)) {
+    so_far /= step;
+    directories_.insert(so_far.string());
+  }
+  return {};
+}
+
+Result<std::uint64_t> SimDisk::free_space(const std::string&) {
+  const std::lock_guard guard(mutex_);
+  return free_;
+}
+
+void SimDisk::set_free_space(std::uint64_t bytes) {
+  const std::lock_guard guard(mutex_);
+  free_ = bytes;
+}
+
+void SimDisk::fail_writes(bool fail) {
+  const std::lock_guard guard(mutex_);
+  failing_ = fail;
+}
+
+void SimDisk::cut_power(std::uint64_t kept) {
+  const std::lock_guard guard(mutex_);
+  for (auto& [path, node] : files_) {
+    // Files still open go on with a node that nobody can reach any more.
+    auto after = std::make_shared<Node>(*node);
+    const auto unsynced = after->data.size() - after->synced;
+    after->data.resize(after->synced + static_cast<std::size_t>(std::min<std::uint64_t>(kept, unsynced)));
+    after->synced = after->data.size();
+    after->lock_owner = nullptr;
+    node = std::move(after);
+  }
+}
+
+void SimDisk::kill_process() {
+  const std::lock_guard guard(mutex_);
+  for (auto& [path, node] : files_) {
+    node = std::make_shared<Node>(*node);
+    node->lock_owner = nullptr;
+  }
+}
+
+ByteVector SimDisk::content(const std::string& path) const {
+  const std::lock_guard guard(mutex_);
+  const auto file = files_.find(path);
+  return file == files_.end() ? ByteVector() : file->second->data;
+}
+
+bool SimDisk::exists(const std::string& path) const {
+  const std::lock_guard guard(mutex_);
+  return files_.contains(path);
+}
+
+SimDisk::Calls SimDisk::calls() const {
+  const std::lock_guard guard(mutex_);
+  return calls_;
+}
+
+void SimStorageThread::post(Job job) {
+  jobs_.push_back({.at = now_, .job = std::move(job)});
+}
+
+void SimStorageThread::run(Instant now) {
+  while (!jobs_.empty()) {
+    const Instant done = std::max(free_at_, jobs_.front().at) + latency_;
+    if (done > now) break;
+    Job job = std::move(jobs_.front().job);
+    jobs_.pop_front();
+    now_ = free_at_ = std::max(now_, done);
+    job();
+  }
+  now_ = std::max(now_, now);
+}
+
+}  // namespace holdfast::sim

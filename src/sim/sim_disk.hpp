@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/executor.hpp"
+#include "base/time.hpp"
+#include "storage/disk.hpp"
+
+namespace holdfast::sim {
+
+// A file system in memory that knows what a power cut would take: every file keeps apart what was synced.
+// Names are synced at once, as Disk promises. Safe from several threads.
+class SimDisk final : public storage::Disk {
+ public:
+  struct Calls {
+    std::uint64_t creates = 0;
+    std::uint64_t appends = 0;
+    std::uint64_t syncs = 0;
+    std::uint64_t failures = 0;
+  };
+
+  SimDisk();
+  ~SimDisk() override;
+
+  Result<std::unique_ptr<storage::File>> create(const std::string& path) override;
+  Result<std::unique_ptr<storage::File>> open(const std::string& path) override;
+  Result<ByteVector> read(const std::string& path, std::uint64_t offset, std::uint64_t size) override;
+  Result<std::vector<storage::DirectoryEntry>> list(const std::string& directory) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> truncate(const std::string& path, std::uint64_t size) override;
+  Result<void> make_directories(const std::string& path) override;
+  Result<std::uint64_t> free_space(const std::string& path) override;
+
+  // What the test does to it.
+  void set_free_space(
+      std::uint64_t bytes);     // an append that does not fit writes what does, then fails (ENOSPC)
+  void fail_writes(bool fail);  // EIO: create, append and sync fail, nothing is written
+  // Everything not synced is lost, but for the first `kept` bytes of it in each file (a torn write); open
+  // files and locks die.
+  void cut_power(std::uint64_t kept = 0);
+  // The process dies: locks are freed, the data stays.
+  void kill_process();
+
+  // Whole content of a file, empty if there is none.
+  ByteVector content(const std::string& path) const;
+  bool exists(const std::string& path) const;
+  Calls calls() const;
+
+ private:
+  struct Node;
+  class SimFile;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Node>> files_;
+  std::set<std::string> directories_;
+  std::uint64_t free_ = std::uint64_t{1} << 40;
+  bool failing_ = false;
+  Calls calls_;
+};
+
+// A storage thread on simulated time: each job takes `latency`, one after the other, and nothing runs during
+// a stall.
+class SimStorageThread final : public Executor {
+ public:
+  explicit SimStorageThread(Duration latency = {}) : latency_(latency) {}
+
+  void post(Job job) override;
+  // Jobs begin no earlier than `until`.
+  void stall(Instant until) { free_at_ = std::max(free_at_, until); }
+  // Runs what is done by `now`, in order, then it is `now`.
+  void run(Instant now);
+  std::size_t queued() const { return jobs_.size(); }
+  // While a job runs: when it is done. To be given to storage::StorageContext::now.
+  Instant now() const { return now_; }
+
+ private:
+  struct Posted {
+    Instant at;
+    Job job;
+  };
+  const Duration latency_;
+  Instant now_{};
+  Instant free_at_{};
+  std::deque<Posted> jobs_;
+};
+
+}  // namespace holdfast::sim
