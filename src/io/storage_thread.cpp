@@ -1,0 +1,39 @@
+#include "io/storage_thread.hpp"
+
+#include <utility>
+
+namespace holdfast::io {
+
+StorageThread::StorageThread() : thread_([this] { run(); }) {}
+
+StorageThread::~StorageThread() {
+  {
+    const std::lock_guard guard(mutex_);
+    stopping_ = true;
+  }
+  wakeup_.notify_one();
+}
+
+void StorageThread::post(Job job) {
+  {
+    const std::lock_guard guard(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  wakeup_.notify_one();
+}
+
+void StorageThread::run() {
+  std::vector<Job> batch;  // takes turns with jobs_, so that neither is allocated anew
+  std::unique_lock guard(mutex_);
+  while (true) {
+    wakeup_.wait(guard, [this] { return stopping_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    std::swap(batch, jobs_);
+    guard.unlock();
+    for (Job& job : batch) job();
+    batch.clear();
+    guard.lock();
+  }
+}
+
+}  // namespace holdfast::io

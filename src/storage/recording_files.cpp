@@ -1,0 +1,132 @@
+#include "storage/recording_files.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/naming.hpp"
+
+namespace holdfast::storage {
+namespace {
+
+// More than any journal line takes.
+constexpr std::size_t journal_line_room = 4096;
+
+std::string join(const std::string& directory, const std::string& name) {
+  return directory.ends_with('/') ? directory + name : directory + '/' + name;
+}
+
+}  // namespace
+
+RecordingFiles::RecordingFiles(const StorageContext& context, std::string directory, std::string base)
+    : context_(context),
+      directory_(std::move(directory)),
+      base_(std::move(base)),
+      journal_(
+          std::make_unique<FileWriter>(context_, join(directory_, journal_name(base_)), Lock::exclusive)) {}
+
+void RecordingFiles::open_part(std::string_view extension, std::string_view format, std::string_view reason,
+                               const Now& now, media::Ticks pts) {
+  if (part_) finish_part(now.instant);
+  const int number = static_cast<int>(part_paths_.size()) + 1;
+  const std::string name = part_name(base_, number, extension);
+  part_paths_.push_back(join(directory_, name));
+  part_ = std::make_unique<FileWriter>(context_, part_paths_.back());
+  note(
+      PartEvent{.number = number, .file = name, .format = std::string(format), .reason = std::string(reason)},
+      now, pts);
+}
+
+bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) {
+  if (!journal_->accepts(journal_line_room)) {
+    ++left_out_;
+    return false;
+  }
+  serialize({.wall = now.wall, .pts = pts, .event = std::move(event)}, journal_->buffer());
+  journal_->commit(now.instant);
+  return true;
+}
+
+void RecordingFiles::close(EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
+  closing_ =
+      Closing{.end = {.wall = now.wall, .pts = pts, .event = std::move(end)}, .closed = std::move(closed)};
+  if (part_) {
+    finish_part(now.instant);
+  } else if (finishing_.empty()) {
+    finish_journal();
+  }
+}
+
+void RecordingFiles::finish_part(Instant now) {
+  FileWriter* part = part_.get();
+  finishing_.push_back(std::move(part_));
+  part->close(now, [this, part](const Result<void>& result) { part_closed(part, result); });
+}
+
+void RecordingFiles::part_closed(FileWriter* part, const Result<void>& result) {
+  if (!result && !first_error_) first_error_ = result.error();
+  finished_bytes_ += part->written();
+  finished_counters_ += part->counters();
+  std::erase_if(finishing_, [&](const auto& each) { return each.get() == part; });
+  if (closing_ && finishing_.empty()) finish_journal();
+}
+
+// The end is the last line, and it is true: all parts are on stable storage, or the journal says what failed.
+void RecordingFiles::finish_journal() {
+  auto& end = std::get<EndEvent>(closing_->end.event);
+  end.bytes = finished_bytes_;
+  end.parts = static_cast<int>(part_paths_.size());
+  if (first_error_) {
+    const JournalEntry failure{
+        .wall = closing_->end.wall, .pts = closing_->end.pts, .event = DiskEvent{first_error_->message}};
+    serialize(failure, journal_->buffer());
+  }
+  serialize(closing_->end, journal_->buffer());
+  journal_->close(context_.now(), [this](Result<void> result) {
+    if (first_error_) result = std::unexpected(*first_error_);
+    std::exchange(closing_->closed, nullptr)(std::move(result));
+  });
+}
+
+void RecordingFiles::handle_tick(Instant now) {
+  journal_->handle_tick(now);
+  if (part_) part_->handle_tick(now);
+  // By index from the end: a writer that finishes leaves the list.
+  for (std::size_t i = finishing_.size(); i-- > 0;) finishing_[i]->handle_tick(now);
+}
+
+Instant RecordingFiles::deadline() const {
+  Instant earliest = journal_->deadline();
+  if (part_) earliest = std::min(earliest, part_->deadline());
+  for (const auto& part : finishing_) earliest = std::min(earliest, part->deadline());
+  return earliest;
+}
+
+std::uint64_t RecordingFiles::written() const {
+  std::uint64_t bytes = finished_bytes_ + (part_ ? part_->written() : 0);
+  for (const auto& part : finishing_) bytes += part->written();
+  return bytes;
+}
+
+std::size_t RecordingFiles::pending() const {
+  std::size_t bytes = journal_->pending() + (part_ ? part_->pending() : 0);
+  for (const auto& part : finishing_) bytes += part->pending();
+  return bytes;
+}
+
+const std::optional<Error>& RecordingFiles::error() const {
+  if (part_ && part_->error()) return part_->error();
+  for (const auto& part : finishing_) {
+    if (part->error()) return part->error();
+  }
+  return first_error_ ? first_error_ : journal_->error();
+}
+
+FileWriter::Counters RecordingFiles::counters() const {
+  FileWriter::Counters sum = finished_counters_;
+  sum += journal_->counters();
+  if (part_) sum += part_->counters();
+  for (const auto& part : finishing_) sum += part->counters();
+  return sum;
+}
+
+}  // namespace holdfast::storage
