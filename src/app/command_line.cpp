@@ -1,7 +1,51 @@
 #include "app/command_line.hpp"
 
-namespace holdfast::app {
+#include <unistd.h>
 
-int run(int, char**) { return 0; }
+#include <cstdio>
+
+#include "app/arguments.hpp"
+
+namespace holdfast::app {
+namespace {
+
+constexpr int usage_error = 2;
+
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+int execute(const ServeCommand& command) {
+  return run_serve(command.config);
+}
+int execute(const RecordCommand& command) {
+  return run_record(command.config, command.options);
+}
+int execute(const PublishOptions& options) {
+  return run_publish(options);
+}
+int execute(const ExportOptions& options) {
+  return run_export(options);
+}
+int execute(const PrintCommand& command) {
+  return std::fwrite(command.text.data(), 1, command.text.size(), stdout) == command.text.size() ? 0 : 1;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const auto command = parse_arguments(argc, argv, read_environment());
+  if (!command) {
+    fmt::print(stderr, "holdfast: {}\n", command.error().message);
+    return usage_error;
+  }
+  return std::visit([](const auto& given) { return execute(given); }, *command);
+}
 
 }  // namespace holdfast::app

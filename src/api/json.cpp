@@ -1,0 +1,187 @@
+#include "api/json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <cmath>
+#include <string>
+
+#include "container/muxer.hpp"
+
+namespace holdfast::api {
+namespace {
+
+namespace json = boost::json;
+
+json::value text_or_null(std::string_view text) {
+  return text.empty() ? json::value() : json::value(text);
+}
+
+// Milliseconds are enough for people.
+double rounded_seconds(double seconds) {
+  return std::round(seconds * 1000) / 1000;
+}
+
+json::object to_json(const recording::PacketCounts& packets) {
+  return {{"expected", packets.expected},    {"written", packets.written}, {"lost", packets.lost},
+          {"dropped", packets.dropped},      {"pending", packets.pending}, {"recovered", packets.recovered},
+          {"duplicates", packets.duplicates}};
+}
+
+json::object to_json(const recording::TrackStatus& track) {
+  json::object object{{"kind", media::to_string(track.kind)},
+                      {"codec", media::to_string(track.codec)},
+                      {"written_as", media::to_string(track.written_as)},
+                      {"muted", track.muted},
+                      {"frames", track.frames},
+                      {"filler_frames", track.filler_frames},
+                      {"frames_lost", track.frames_lost},
+                      {"packets", to_json(track.packets)}};
+  if (track.kind == media::Kind::video) {
+    object["width"] = track.width;
+    object["height"] = track.height;
+  } else {
+    object["sample_rate"] = track.sample_rate;
+    object["channels"] = track.channels;
+  }
+  return object;
+}
+
+std::string_view to_string(storage::RecordingEnd end) {
+  switch (end) {
+    case storage::RecordingEnd::active:
+      return "active";
+    case storage::RecordingEnd::interrupted:
+      return "interrupted";
+    case storage::RecordingEnd::ended:
+      break;
+  }
+  return "ended";
+}
+
+json::object format_json(container::Format format, std::string_view while_recording,
+                         std::string_view at_stop) {
+  json::array codecs;
+  for (const auto codec : {media::Codec::h264, media::Codec::vp8, media::Codec::opus, media::Codec::aac}) {
+    if (container::can_hold(format, codec)) codecs.emplace_back(media::to_string(codec));
+  }
+  return {{"format", container::to_string(format)},
+          {"extension", container::file_extension(format)},
+          {"codecs", std::move(codecs)},
+          {"while_recording", while_recording},
+          {"at_stop", at_stop}};
+}
+
+int http_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid:
+    case ErrorCode::unsupported:
+      return 422;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::conflict:
+      return 409;
+    case ErrorCode::unavailable:
+    case ErrorCode::io:
+      return 503;
+    case ErrorCode::refused:
+      return 502;
+    case ErrorCode::internal:
+      break;
+  }
+  return 500;
+}
+
+}  // namespace
+
+json::object to_json(const recording::Status& status) {
+  json::array paths;
+  for (const std::string& path : status.output_paths) paths.emplace_back(path);
+  json::array tracks;
+  for (const recording::TrackStatus& track : status.tracks) tracks.emplace_back(to_json(track));
+  return {
+      {"success", true},
+      {"recording_id", status.recording_id},
+      {"mint_id", status.mint_id},
+      {"participant", text_or_null(status.participant)},
+      {"state", recording::to_string(status.state)},
+      {"output_path", status.output_paths.empty() ? json::value() : json::value(status.output_paths.back())},
+      {"output_paths", std::move(paths)},
+      {"format_used", container::to_string(status.format)},
+      {"format_note", text_or_null(status.format_note)},
+      {"start_time", status.start_time ? json::value(format_rfc3339(*status.start_time)) : json::value()},
+      {"duration_seconds", rounded_seconds(to_seconds(status.duration))},
+      {"file_size_bytes", status.file_size_bytes},
+      {"tracks", std::move(tracks)},
+      {"end_reason", text_or_null(status.end_reason)},
+      {"error", text_or_null(status.error)},
+  };
+}
+
+json::object to_json(const storage::RecordingSummary& recording) {
+  std::uint64_t size = 0;
+  json::array files;
+  for (const storage::RecordedPart& part : recording.parts) {
+    size += part.bytes;
+    files.push_back(json::object{
+        {"path", part.path}, {"format", part.format}, {"bytes", part.bytes}, {"missing", part.missing}});
+  }
+  return {
+      {"recording_id", recording.recording_id},
+      {"mint_id", recording.mint_id},
+      {"participant", text_or_null(recording.participant)},
+      {"end", to_string(recording.end)},
+      {"end_reason", text_or_null(recording.end_reason)},
+      {"start_time", format_rfc3339(recording.start_time)},
+      {"duration_seconds",
+       recording.duration ? json::value(rounded_seconds(*recording.duration)) : json::value()},
+      {"file_size_bytes", size},
+      {"files", std::move(files)},
+      {"journal_path", recording.journal_path},
+  };
+}
+
+json::object formats_json() {
+  using container::Format;
+  return {
+      {"success", true},
+      {"default", container::to_string(Format::mpegts)},
+      {"formats",
+       json::array{
+           format_json(Format::mpegts, "plays up to the last whole frame", "complete at once"),
+           format_json(
+               Format::mp4, "plays up to the last fragment",
+               "complete as fragments at once, then made an ordinary faststart file in the background"),
+           format_json(Format::mkv, "plays up to the last whole frame", "complete at once"),
+       }},
+      {"audio",
+       json::array{
+           json::object{{"audio", "aac"},
+                        {"means", "Opus is turned into AAC where the format is mpegts or mp4"}},
+           json::object{{"audio", "copy"},
+                        {"means", "Opus is kept as it came; mpegts then does not play in browsers"}},
+       }},
+      {"video_quality", json::array{"low", "medium", "high"}},
+      {"note",
+       "Video is never transcoded: a VP8 stream asked for as mpegts or mp4 is recorded as mkv, and "
+       "format_used "
+       "and format_note say so."},
+  };
+}
+
+HttpResponse json_response(int status, const json::object& body) {
+  return {status, {{"content-type", "application/json"}}, json::serialize(body) + '\n'};
+}
+
+HttpResponse error_response(int status, std::string_view message, std::string_view field) {
+  json::object body{{"success", false}, {"error", message}};
+  if (!field.empty()) body["field"] = field;
+  return json_response(status, body);
+}
+
+HttpResponse error_response(const Error& error) {
+  HttpResponse response = error_response(http_status(error.code), error.message);
+  if (response.status == 503) response.headers.push_back({"retry-after", "5"});
+  return response;
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,185 @@
+#include "api/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace holdfast::api {
+namespace {
+
+constexpr std::string_view other = "(other)";
+constexpr std::size_t state_count = std::to_underlying(recording::State::failed) + 1;
+
+// All recordings of one mint id.
+struct Series {
+  std::string_view mint_id;
+  std::array<unsigned, state_count> states{};
+  std::uint64_t file_size = 0;
+  double write_rate = 0;
+  double zero_packet_streak = 0;
+  std::array<recording::PacketCounts, 2> packets{};  // by media::Kind
+
+  void add(const recording::Status& status);
+};
+
+void add(recording::PacketCounts& sum, const recording::PacketCounts& counts) {
+  sum.expected += counts.expected;
+  sum.written += counts.written;
+  sum.lost += counts.lost;
+  sum.dropped += counts.dropped;
+  sum.pending += counts.pending;
+  sum.recovered += counts.recovered;
+  sum.duplicates += counts.duplicates;
+}
+
+void Series::add(const recording::Status& status) {
+  ++states[std::to_underlying(status.state)];
+  file_size += status.file_size_bytes;
+  write_rate += status.write_rate;
+  const bool live = status.state == recording::State::recording || status.state == recording::State::gap;
+  if (live) zero_packet_streak = std::max(zero_packet_streak, to_seconds(status.since_last_packet));
+  for (const recording::TrackStatus& track : status.tracks) {
+    api::add(packets[std::to_underlying(track.kind)], track.packets);
+  }
+}
+
+struct Grouped {
+  std::vector<Series> series;
+  std::size_t omitted = 0;  // recordings under (other)
+};
+
+Grouped group(std::span<const recording::Status> active, std::size_t label_limit) {
+  Grouped grouped;
+  std::unordered_map<std::string_view, std::size_t> places;
+  Series rest{.mint_id = other};
+  for (const recording::Status& status : active) {
+    const auto place = places.find(status.mint_id);
+    if (place != places.end()) {
+      grouped.series[place->second].add(status);
+    } else if (grouped.series.size() < label_limit) {
+      places.emplace(status.mint_id, grouped.series.size());
+      grouped.series.push_back({.mint_id = status.mint_id});
+      grouped.series.back().add(status);
+    } else {
+      rest.add(status);
+      ++grouped.omitted;
+    }
+  }
+  if (grouped.omitted != 0) grouped.series.push_back(rest);
+  return grouped;
+}
+
+class Page {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+  }
+  // `suffix` and `labels` as they stand in the line: "_bucket", "{le=\"100\"}".
+  template <typename Number>
+  void sample(Number value, std::string_view labels = {}, std::string_view suffix = {}) {
+    fmt::format_to(std::back_inserter(text_), "{}{}{} {}\n", name_, suffix, labels, value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string_view name_;
+  std::string text_;
+};
+
+// Mint ids, states and kinds hold nothing that must be escaped.
+std::string label(const Series& series) {
+  return fmt::format("{{mint_id=\"{}\"}}", series.mint_id);
+}
+
+void write_recordings(Page& page, const std::vector<Series>& all) {
+  page.family("recording_state", "gauge", "Recordings of the mint id in this state.");
+  for (const Series& series : all) {
+    for (std::size_t state = 0; state < state_count; ++state) {
+      if (series.states[state] == 0) continue;
+      page.sample(series.states[state],
+                  fmt::format("{{mint_id=\"{}\",state=\"{}\"}}", series.mint_id,
+                              recording::to_string(static_cast<recording::State>(state))));
+    }
+  }
+  page.family("recording_file_size_bytes", "gauge", "Bytes in the files of the recording.");
+  for (const Series& series : all) page.sample(series.file_size, label(series));
+  page.family("recording_disk_write_rate", "gauge", "Bytes written per second, over the last second.");
+  for (const Series& series : all) page.sample(series.write_rate, label(series));
+  page.family("recording_zero_packet_streak", "gauge",
+              "Seconds in which a live recording got no packet, up to now.");
+  for (const Series& series : all) page.sample(series.zero_packet_streak, label(series));
+}
+
+using Count = std::uint64_t recording::PacketCounts::*;
+
+void write_packets(Page& page, const std::vector<Series>& all, Count count, std::string_view outcome = {}) {
+  for (const Series& series : all) {
+    for (const media::Kind kind : {media::Kind::audio, media::Kind::video}) {
+      const std::string end = outcome.empty() ? "}" : fmt::format(",outcome=\"{}\"}}", outcome);
+      page.sample(series.packets[std::to_underlying(kind)].*count,
+                  fmt::format("{{mint_id=\"{}\",kind=\"{}\"{}", series.mint_id, media::to_string(kind), end));
+    }
+  }
+}
+
+void write_packets(Page& page, const std::vector<Series>& all) {
+  using recording::PacketCounts;
+  page.family("recording_packets_total", "counter", "Packets whose fate is settled, by outcome.");
+  write_packets(page, all, &PacketCounts::written, "written");
+  write_packets(page, all, &PacketCounts::lost, "lost");
+  write_packets(page, all, &PacketCounts::dropped, "dropped");
+  page.family("recording_packets_pending", "gauge",
+              "Packets still awaited, or part of a frame not yet whole.");
+  write_packets(page, all, &PacketCounts::pending);
+  page.family("recording_packets_expected_total", "counter",
+              "Packets expected: written, lost, dropped and pending.");
+  write_packets(page, all, &PacketCounts::expected);
+  page.family("recording_packets_recovered_total", "counter",
+              "Packets that came only because we asked again.");
+  write_packets(page, all, &PacketCounts::recovered);
+  page.family("recording_packets_duplicate_total", "counter", "Packets that came more than once.");
+  write_packets(page, all, &PacketCounts::duplicates);
+}
+
+void write_latency(Page& page, const storage::LatencyHistogram& histogram) {
+  page.family("recording_write_latency_microseconds", "histogram",
+              "From a frame's commit until it is in the file, all recordings.");
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < histogram.bounds_us.size(); ++i) {
+    cumulative += histogram.counts[i];
+    page.sample(cumulative, fmt::format("{{le=\"{}\"}}", histogram.bounds_us[i]), "_bucket");
+  }
+  page.sample(histogram.count, "{le=\"+Inf\"}", "_bucket");
+  page.sample(histogram.sum_us, {}, "_sum");
+  page.sample(histogram.count, {}, "_count");
+}
+
+}  // namespace
+
+std::string render_metrics(std::span<const recording::Status> active, const ProcessMetrics& process,
+                           std::size_t label_limit) {
+  const Grouped grouped = group(active, label_limit);
+  Page page;
+  page.family("recording_active", "gauge", "Recordings that wait, connect, record or are in a gap.");
+  page.sample(std::ranges::count_if(active, recording::is_active, &recording::Status::state));
+  page.family("recording_metrics_omitted", "gauge", "Recordings added up under mint_id=\"(other)\".");
+  page.sample(grouped.omitted);
+  write_recordings(page, grouped.series);
+  write_packets(page, grouped.series);
+  write_latency(page, process.write_latency);
+  page.family("recording_disk_write_failures_total", "counter",
+              "Writes that the disk refused; they are tried again.");
+  page.sample(process.failed_writes);
+  page.family("recording_memory_usage_mb", "gauge", "Resident memory of the process, in millions of bytes.");
+  page.sample(static_cast<double>(process.memory_bytes) / 1e6);
+  return page.take();
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,126 @@
+#include "api/metrics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace holdfast::api {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+recording::Status recording_of(std::string mint_id, std::uint64_t size) {
+  recording::Status status;
+  status.mint_id = std::move(mint_id);
+  status.state = recording::State::recording;
+  status.file_size_bytes = size;
+  status.write_rate = 1000;
+  status.since_last_packet = std::chrono::milliseconds(250);
+  status.tracks.emplace_back();
+  status.tracks[0].packets = {
+      .expected = 100, .written = 90, .lost = 4, .dropped = 3, .pending = 3, .recovered = 2, .duplicates = 1};
+  return status;
+}
+
+// The samples of a page by name and labels. Checks the text format's own rules on the way.
+std::map<std::string, double> parse(const std::string& page) {
+  static const std::regex sample_line(
+      R"re(([a-z_]+)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? ([-+0-9.einfa]+))re");
+  static const std::regex type_line(R"(# TYPE ([a-z_]+) (gauge|counter|histogram))");
+  std::map<std::string, double> samples;
+  std::set<std::string> families;
+  std::string family;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (line.starts_with("# HELP ")) continue;
+    if (std::regex_match(line, match, type_line)) {
+      family = match[1];
+      EXPECT_TRUE(families.insert(family).second) << family << " twice";
+    } else if (std::regex_match(line, match, sample_line)) {
+      EXPECT_TRUE(match[1].str().starts_with(family)) << line;
+      EXPECT_TRUE(samples.emplace(match[1].str() + match[2].str(), std::stod(match[4])).second)
+          << line << " twice";
+    } else {
+      ADD_FAILURE() << "no metrics line: " << line;
+    }
+  }
+  EXPECT_TRUE(page.ends_with('\n'));
+  return samples;
+}
+
+TEST(Metrics, show_each_recording_by_its_mint_id) {
+  ProcessMetrics process;
+  process.memory_bytes = 40'000'000;
+  auto samples = parse(render_metrics(std::vector{recording_of("a", 7), recording_of("b", 8)}, process, 10));
+  EXPECT_EQ(samples.at("recording_active"), 2);
+  EXPECT_EQ(samples.at("recording_memory_usage_mb"), 40);
+  EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"a\"}"), 7);
+  EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"b\"}"), 8);
+  EXPECT_EQ(samples.at("recording_disk_write_rate{mint_id=\"a\"}"), 1000);
+  EXPECT_EQ(samples.at("recording_zero_packet_streak{mint_id=\"a\"}"), 0.25);
+  EXPECT_EQ(samples.at("recording_state{mint_id=\"a\",state=\"recording\"}"), 1);
+  EXPECT_EQ(samples.at("recording_metrics_omitted"), 0);
+}
+
+TEST(Metrics, packets_add_up_by_outcome) {
+  auto samples = parse(render_metrics(std::vector{recording_of("a", 0)}, {}, 10));
+  const auto total = [&](std::string outcome) {
+    return samples.at("recording_packets_total{mint_id=\"a\",kind=\"video\",outcome=\"" + outcome + "\"}");
+  };
+  EXPECT_EQ(total("written"), 90);
+  EXPECT_EQ(total("written") + total("lost") + total("dropped") +
+                samples.at("recording_packets_pending{mint_id=\"a\",kind=\"video\"}"),
+            samples.at("recording_packets_expected_total{mint_id=\"a\",kind=\"video\"}"));
+}
+
+TEST(Metrics, recordings_of_one_mint_id_are_added_up) {
+  auto samples = parse(render_metrics(std::vector{recording_of("a", 7), recording_of("a", 8)}, {}, 10));
+  EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"a\"}"), 15);
+  EXPECT_EQ(samples.at("recording_state{mint_id=\"a\",state=\"recording\"}"), 2);
+}
+
+TEST(Metrics, mint_ids_over_the_limit_are_added_up_as_other) {
+  std::vector<recording::Status> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(recording_of("m" + std::to_string(i), 1));
+  const std::string page = render_metrics(many, {}, 10);
+  auto samples = parse(page);
+  EXPECT_EQ(samples.at("recording_active"), 1000);
+  EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"(other)\"}"), 990);
+  EXPECT_EQ(samples.at("recording_metrics_omitted"), 990);
+  EXPECT_THAT(page, HasSubstr("\"m9\""));
+  EXPECT_THAT(page, Not(HasSubstr("\"m10\"")));
+}
+
+TEST(Metrics, a_stream_that_is_waited_for_has_no_packet_streak) {
+  auto waiting = recording_of("a", 0);
+  waiting.state = recording::State::waiting;
+  EXPECT_EQ(
+      parse(render_metrics(std::vector{waiting}, {}, 10)).at("recording_zero_packet_streak{mint_id=\"a\"}"),
+      0);
+}
+
+TEST(Metrics, the_latency_histogram_is_cumulative) {
+  ProcessMetrics process;
+  process.write_latency.counts[0] = 5;
+  process.write_latency.counts[1] = 2;
+  process.write_latency.counts.back() = 1;
+  process.write_latency.count = 8;
+  process.write_latency.sum_us = 12'345;
+  auto samples = parse(render_metrics({}, process, 10));
+  const std::string name = "recording_write_latency_microseconds";
+  EXPECT_EQ(samples.at(name + "_bucket{le=\"100\"}"), 5);
+  EXPECT_EQ(samples.at(name + "_bucket{le=\"250\"}"), 7);
+  EXPECT_EQ(samples.at(name + "_bucket{le=\"1000000\"}"), 7);
+  EXPECT_EQ(samples.at(name + "_bucket{le=\"+Inf\"}"), 8);
+  EXPECT_EQ(samples.at(name + "_count"), 8);
+  EXPECT_EQ(samples.at(name + "_sum"), 12'345);
+}
+
+}  // namespace
+}  // namespace holdfast::api

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "api/start_request.hpp"
+#include "base/result.hpp"
+#include "recording/status.hpp"
+#include "storage/file_writer.hpp"
+#include "storage/scan.hpp"
+
+namespace holdfast::api {
+
+// What /metrics says beside the recordings.
+struct ProcessMetrics {
+  std::uint64_t memory_bytes = 0;           // resident set
+  storage::LatencyHistogram write_latency;  // from a frame's commit until it is in the file, all recordings
+  std::uint64_t failed_writes = 0;
+};
+
+enum class Readiness : std::uint8_t { ready, draining, disk_full, disk_failing };
+
+// The recordings, as the API sees them: implemented by the service, used by the Router, on the control
+// thread. Replies come once, on the same thread, at once or later. Snapshots may be up to a second old, those
+// in replies to start and stop not.
+class Recorder {
+ public:
+  using StatusReply = std::move_only_function<void(Result<recording::Status>)>;
+  using StatusListReply = std::move_only_function<void(Result<std::vector<recording::Status>>)>;
+  using ScanReply = std::move_only_function<void(Result<storage::Scan>)>;
+  virtual ~Recorder() = default;
+
+  // Starts, or arranges to wait for the stream; replies without waiting for the network. Errors: conflict (it
+  // records already), invalid (this request can never work as configured, e.g. no server's URL), unavailable
+  // (no room, shutting down), io (the folder cannot be written).
+  virtual void start(StartRequest request, StatusReply reply) = 0;
+
+  // Ends every recording of that mint id, and replies within 2 s with the files whole. Stopping what has
+  // stopped gives its final status again. Errors: not_found (never heard of it).
+  virtual void stop(std::string_view mint_id, StatusListReply reply) = 0;
+
+  // The recordings of one mint id, the newest first; more than one with Participants::all, or when started
+  // again. Empty: nothing is known of it.
+  virtual std::vector<recording::Status> status(std::string_view mint_id) const = 0;
+  // Those in an active state or finalizing, the oldest first.
+  virtual std::vector<recording::Status> active() const = 0;
+  // Everything in the recordings folder, from its journals.
+  virtual void recordings(ScanReply reply) = 0;
+
+  virtual ProcessMetrics metrics() const = 0;
+  virtual Readiness readiness() const = 0;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,270 @@
+#include "api/router.hpp"
+
+#include <boost/json/array.hpp>
+#include <optional>
+#include <utility>
+
+#include "api/json.hpp"
+#include "api/metrics.hpp"
+#include "api/mint_id.hpp"
+#include "base/text.hpp"
+
+namespace holdfast::api {
+namespace {
+
+namespace json = boost::json;
+
+std::optional<int> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+// One path segment (RFC 3986 section 2.1); nullopt: a malformed escape.
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const auto high = hex_digit(text[i + 1]);
+    const auto low = hex_digit(text[i + 2]);
+    if (!high || !low) return std::nullopt;
+    out += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return out;
+}
+
+// What follows `prefix` in the path: "" when it ends there, the segment when there is one more; nullopt:
+// another path.
+std::optional<std::string_view> segment_after(std::string_view path, std::string_view prefix) {
+  if (!path.starts_with(prefix)) return std::nullopt;
+  path.remove_prefix(prefix.size());
+  if (path.empty()) return path;
+  if (!path.starts_with('/')) return std::nullopt;
+  return path.substr(1);
+}
+
+HttpResponse method_not_allowed(std::string_view allowed) {
+  HttpResponse response = error_response(405, fmt::format("this path takes {} only", allowed));
+  response.headers.push_back({"allow", std::string(allowed)});
+  return response;
+}
+
+HttpResponse not_found() {
+  return error_response(
+      404,
+      "no such path; there are POST /api/recording/start/{mint_id} and /api/recording/stop/{mint_id}, "
+      "GET /api/recording/status/{mint_id}, /api/recording/active, /api/recording/formats, "
+      "/api/recordings, /health, /ready and /metrics, and POST /whip/{mint_id}");
+}
+
+HttpResponse bad_mint_id(std::string_view given) {
+  return error_response(422, fmt::format("\"{}\": mint_id {}", printable(given), mint_id_rule), "mint_id");
+}
+
+// The newest recording's fields; all of them under "recordings" where there are several. Never empty.
+json::object list_json(const std::vector<recording::Status>& list) {
+  json::object body = to_json(list.front());
+  if (list.size() == 1) return body;
+  json::array all;
+  for (const recording::Status& status : list) all.emplace_back(to_json(status));
+  body["recordings"] = std::move(all);
+  return body;
+}
+
+HttpResponse unknown_recording(std::string_view mint_id) {
+  return json_response(404, {{"success", false},
+                             {"mint_id", mint_id},
+                             {"state", "stopped"},
+                             {"error", "nothing is known of a recording of that mint id"}});
+}
+
+// What a POST with a body must be like; nullopt: all right.
+std::optional<HttpResponse> refuse_body(const IncomingRequest& request) {
+  if (request.body.empty()) return std::nullopt;
+  if (request.body.size() > Router::max_json_bytes) return error_response(413, "the body is over 64 KiB");
+  const std::string_view type = request.header("content-type");
+  if (!equals_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json")) {
+    return error_response(415, "send the body as Content-Type: application/json");
+  }
+  return std::nullopt;
+}
+
+std::string_view explain(Readiness readiness) {
+  switch (readiness) {
+    case Readiness::ready:
+      return "ready";
+    case Readiness::draining:
+      return "draining";
+    case Readiness::disk_full:
+      return "disk_full";
+    case Readiness::disk_failing:
+      break;
+  }
+  return "disk_failing";
+}
+
+}  // namespace
+
+Router::Router(Options options, Recorder& recorder, whip::Endpoint& whip)
+    : livekit_url_(std::move(options.livekit_url)),
+      metrics_label_limit_(options.metrics_label_limit),
+      guard_(std::move(options.guard)),
+      recorder_(recorder),
+      whip_(whip) {}
+
+void Router::handle(const IncomingRequest& request, HttpReply reply) {
+  auto finish = [headers = guard_.cors_headers(request),
+                 reply = std::move(reply)](HttpResponse response) mutable {
+    response.headers.insert(response.headers.end(), headers.begin(), headers.end());
+    response.headers.push_back({"cache-control", "no-store"});
+    response.headers.push_back({"x-content-type-options", "nosniff"});
+    reply(std::move(response));
+  };
+  if (!request.target.starts_with('/'))
+    return finish(error_response(400, "the request target must be a path"));
+  if (auto refused = guard_.check(request)) return finish(std::move(*refused));
+  route(request, std::move(finish));
+}
+
+void Router::route(const IncomingRequest& request, HttpReply reply) {
+  const std::string_view path = request.path();
+  if (path.starts_with("/whip/")) return route_whip(path.substr(6), request, std::move(reply));
+  if (path.starts_with("/api/")) return route_api(request, std::move(reply));
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (path != "/health" && path != "/ready" && path != "/metrics") return reply(not_found());
+  if (!is_get) return reply(method_not_allowed("GET"));
+  if (path == "/health") return reply(json_response(200, {{"success", true}, {"status", "ok"}}));
+  reply(path == "/ready" ? ready() : metrics());
+}
+
+void Router::route_api(const IncomingRequest& request, HttpReply reply) {
+  const std::string_view path = request.path();
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  // Options are JSON; one that is misplaced must not be overlooked.
+  const auto refuse_query = [&] { return path.size() != request.target.size(); };
+  constexpr std::string_view no_query = "this path takes no query: options are fields of a JSON body";
+
+  using Post = void (Router::*)(std::string_view, const IncomingRequest&, HttpReply);
+  for (const auto& [prefix, handler] :
+       {std::pair<std::string_view, Post>{"/api/recording/start", &Router::start},
+        {"/api/recording/stop", &Router::stop}}) {
+    const auto segment = segment_after(path, prefix);
+    if (!segment) continue;
+    if (request.method != "POST") return reply(method_not_allowed("POST"));
+    if (refuse_query()) return reply(error_response(400, no_query));
+    if (auto refused = refuse_body(request)) return reply(std::move(*refused));
+    const bool in_path = path.size() != prefix.size();
+    const auto mint_id = percent_decode(*segment);
+    if (in_path && (!mint_id || !is_valid_mint_id(*mint_id))) return reply(bad_mint_id(*segment));
+    return (this->*handler)(*mint_id, request, std::move(reply));
+  }
+
+  const auto status_of = segment_after(path, "/api/recording/status");
+  const bool known = (status_of && !status_of->empty()) || path == "/api/recording/active" ||
+                     path == "/api/recording/formats" || path == "/api/recordings";
+  if (!known) return reply(not_found());
+  if (!is_get) return reply(method_not_allowed("GET"));
+  if (refuse_query()) return reply(error_response(400, no_query));
+  if (path == "/api/recording/active") return reply(active());
+  if (path == "/api/recording/formats") return reply(json_response(200, formats_json()));
+  if (path == "/api/recordings") return recordings(std::move(reply));
+  const auto mint_id = percent_decode(*status_of);
+  if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(*status_of));
+  reply(status(*mint_id));
+}
+
+void Router::route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply) {
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const auto mint_id = percent_decode(rest.substr(0, slash));
+  if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(rest.substr(0, slash)));
+  const std::string_view session_id = rest.substr(std::min(slash + 1, rest.size()));
+  if (slash != rest.size() && session_id.empty()) return reply(not_found());
+  whip_.handle(*mint_id, session_id, request, std::move(reply));
+}
+
+void Router::start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
+  auto parsed = parse_start_request(mint_id, request.body);
+  if (!parsed)
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  const bool stranger = !parsed->livekit_url.empty() && parsed->livekit_url != livekit_url_;
+  if (stranger && parsed->token.empty()) {
+    return reply(
+        error_response(422, "another server than the configured one needs a token of its own", "token"));
+  }
+  auto started = [this, mint_id = parsed->mint_id,
+                  reply = std::move(reply)](Result<recording::Status> result) mutable {
+    if (result) {
+      HttpResponse response = json_response(201, to_json(*result));
+      response.headers.push_back({"location", "/api/recording/status/" + mint_id});
+      return reply(std::move(response));
+    }
+    const auto running = recorder_.status(mint_id);
+    if (result.error().code != ErrorCode::conflict || running.empty())
+      return reply(error_response(result.error()));
+    json::object body = to_json(running.front());
+    body["success"] = false;
+    body["error"] = result.error().message;
+    reply(json_response(409, body));
+  };
+  recorder_.start(std::move(*parsed), std::move(started));
+}
+
+void Router::stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
+  auto parsed = parse_stop_request(mint_id, request.body);
+  if (!parsed)
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  auto stopped = [mint_id = *parsed,
+                  reply = std::move(reply)](Result<std::vector<recording::Status>> result) mutable {
+    if (result && !result->empty()) return reply(json_response(200, list_json(*result)));
+    if (result || result.error().code == ErrorCode::not_found) return reply(unknown_recording(mint_id));
+    reply(error_response(result.error()));
+  };
+  recorder_.stop(*parsed, std::move(stopped));
+}
+
+HttpResponse Router::status(std::string_view mint_id) const {
+  const auto list = recorder_.status(mint_id);
+  return list.empty() ? unknown_recording(mint_id) : json_response(200, list_json(list));
+}
+
+HttpResponse Router::active() const {
+  json::array all;
+  for (const recording::Status& status : recorder_.active()) all.emplace_back(to_json(status));
+  const std::size_t count = all.size();
+  return json_response(200, {{"success", true}, {"count", count}, {"recordings", std::move(all)}});
+}
+
+void Router::recordings(HttpReply reply) {
+  recorder_.recordings([reply = std::move(reply)](Result<storage::Scan> scan) mutable {
+    if (!scan) return reply(error_response(scan.error()));
+    json::array all;
+    for (const storage::RecordingSummary& recording : scan->recordings) all.emplace_back(to_json(recording));
+    json::array unreadable;
+    for (const Error& error : scan->unreadable) unreadable.emplace_back(error.message);
+    const std::size_t count = all.size();
+    reply(json_response(200, {{"success", true},
+                              {"count", count},
+                              {"recordings", std::move(all)},
+                              {"unreadable", std::move(unreadable)}}));
+  });
+}
+
+HttpResponse Router::ready() const {
+  const Readiness readiness = recorder_.readiness();
+  const bool ready = readiness == Readiness::ready;
+  return json_response(ready ? 200 : 503, {{"success", ready}, {"status", explain(readiness)}});
+}
+
+HttpResponse Router::metrics() const {
+  return {200,
+          {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
+          render_metrics(recorder_.active(), recorder_.metrics(), metrics_label_limit_)};
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/guard.hpp"
+#include "api/recorder.hpp"
+#include "base/http_exchange.hpp"
+#include "whip/endpoint.hpp"
+
+namespace holdfast::api {
+
+// The HTTP API: request value in, response value out, at once or later; no sockets. docs/openapi.yaml says
+// what it answers. Every answer but 204s, WHIP's SDP and the metrics is a JSON object with `success`; every
+// error says what to do about it. Control thread. The recorder and the endpoint outlive the router; the
+// router outlives every reply.
+class Router {
+ public:
+  static constexpr std::size_t max_json_bytes = 64 << 10;
+
+  struct Options {
+    Guard::Options guard;
+    // A request may name another server than this one only if it brings a token: ours are not for strangers.
+    std::string livekit_url;
+    std::size_t metrics_label_limit = 200;
+  };
+
+  Router(Options options, Recorder& recorder, whip::Endpoint& whip);
+
+  void handle(const IncomingRequest& request, HttpReply reply);
+
+ private:
+  void route(const IncomingRequest& request, HttpReply reply);
+  void route_api(const IncomingRequest& request, HttpReply reply);
+  void route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply);
+  void start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
+  void stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
+  HttpResponse status(std::string_view mint_id) const;
+  HttpResponse active() const;
+  void recordings(HttpReply reply);
+  HttpResponse ready() const;
+  HttpResponse metrics() const;
+
+  const std::string livekit_url_;
+  const std::size_t metrics_label_limit_;
+  const Guard guard_;
+  Recorder& recorder_;
+  whip::Endpoint& whip_;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,417 @@
+#include "api/router.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <map>
+
+namespace holdfast::api {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// Recordings in memory: small, but it behaves.
+class SmallRecorder final : public Recorder, public whip::Ingest {
+ public:
+  void start(StartRequest request, StatusReply reply) override {
+    if (failure) return reply(std::unexpected(*failure));
+    if (const auto found = recordings_.find(request.mint_id);
+        found != recordings_.end() && is_active(found->second.state)) {
+      return reply(fail(ErrorCode::conflict, "{} is being recorded already", request.mint_id));
+    }
+    recording::Status status;
+    status.recording_id = "r-" + request.mint_id;
+    status.mint_id = request.mint_id;
+    status.state = recording::State::recording;
+    status.format = request.format.value_or(container::Format::mpegts);
+    status.output_paths = {"recordings/" + request.mint_id + ".ts"};
+    status.start_time = WallTime(std::chrono::milliseconds(1'700'000'000'250));
+    status.tracks.emplace_back();
+    status.tracks[0].packets.expected = 10;
+    last = request;
+    reply(recordings_[request.mint_id] = status);
+  }
+  void stop(std::string_view mint_id, StatusListReply reply) override {
+    const auto found = recordings_.find(std::string(mint_id));
+    if (found == recordings_.end()) return reply(fail(ErrorCode::not_found, "unknown"));
+    found->second.state = recording::State::stopped;
+    reply(std::vector{found->second});
+  }
+  std::vector<recording::Status> status(std::string_view mint_id) const override {
+    const auto found = recordings_.find(std::string(mint_id));
+    return found == recordings_.end() ? std::vector<recording::Status>{} : std::vector{found->second};
+  }
+  std::vector<recording::Status> active() const override {
+    std::vector<recording::Status> all;
+    for (const auto& [id, status] : recordings_) {
+      if (is_active(status.state)) all.push_back(status);
+    }
+    return all;
+  }
+  void recordings(ScanReply reply) override {
+    storage::Scan scan;
+    scan.recordings.push_back({.recording_id = "r",
+                               .mint_id = "old",
+                               .participant = {},
+                               .start_time = {},
+                               .parts = {{.path = "old.ts", .format = "mpegts", .bytes = 7}},
+                               .end = storage::RecordingEnd::interrupted,
+                               .end_reason = {},
+                               .duration = {},
+                               .journal_path = "old.journal.jsonl"});
+    scan.unreadable.push_back({ErrorCode::io, "bad.journal.jsonl: cut short"});
+    reply(std::move(scan));
+  }
+  ProcessMetrics metrics() const override { return {}; }
+  Readiness readiness() const override { return ready; }
+
+  void offer(whip::Offer offer, AnswerReply reply) override {
+    offered.push_back(offer.mint_id);
+    reply("v=0");
+  }
+  void trickle(const std::string&, whip::Fragment, DoneReply reply) override { reply({}); }
+  void close(const std::string&, DoneReply reply) override { reply({}); }
+
+  std::optional<Error> failure;
+  Readiness ready = Readiness::ready;
+  StartRequest last;
+  std::vector<std::string> offered;
+
+ private:
+  std::map<std::string, recording::Status> recordings_;
+};
+
+struct Answer {
+  HttpResponse response;
+  json::object body;
+
+  int status() const { return response.status; }
+  std::string text(std::string_view key) const {
+    const json::value* value = body.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+  }
+  bool success() const { return body.at("success").as_bool(); }
+};
+
+class RouterTest : public testing::Test {
+ protected:
+  HttpResponse exchange(IncomingRequest request) {
+    std::optional<HttpResponse> answer;
+    router_.handle(request, [&](HttpResponse response) { answer = std::move(response); });
+    EXPECT_TRUE(answer) << request.method << ' ' << request.target;
+    return answer.value_or(HttpResponse{});
+  }
+  Answer ask(std::string method, std::string target, std::string body = {},
+             std::string type = "application/json") {
+    IncomingRequest request{.method = std::move(method),
+                            .target = std::move(target),
+                            .headers = {{"host", "127.0.0.1:8000"}},
+                            .body = std::move(body),
+                            .remote = {}};
+    if (!request.body.empty()) request.headers.push_back({"content-type", std::move(type)});
+    Answer answer{exchange(std::move(request)), {}};
+    if (answer.response.header("content-type") == "application/json") {
+      answer.body = json::parse(answer.response.body).as_object();
+    }
+    return answer;
+  }
+  Answer post(std::string target, std::string body = {}) {
+    return ask("POST", std::move(target), std::move(body));
+  }
+  Answer get(std::string target) { return ask("GET", std::move(target)); }
+
+  SmallRecorder recorder_;
+  SeededRandom random_{1};
+  whip::Endpoint whip_{recorder_, random_};
+  Router router_{{.guard = {}, .livekit_url = "wss://ours", .metrics_label_limit = 10}, recorder_, whip_};
+};
+
+TEST_F(RouterTest, start_answers_201_with_the_whole_status) {
+  const Answer answer = post("/api/recording/start/demo");
+  EXPECT_EQ(answer.status(), 201);
+  EXPECT_TRUE(answer.success());
+  EXPECT_EQ(answer.text("recording_id"), "r-demo");
+  EXPECT_EQ(answer.text("mint_id"), "demo");
+  EXPECT_EQ(answer.text("state"), "recording");
+  EXPECT_EQ(answer.text("output_path"), "recordings/demo.ts");
+  EXPECT_EQ(answer.text("format_used"), "mpegts");
+  EXPECT_EQ(answer.text("start_time"), "2023-11-14T22:13:20.250Z");
+  for (const char* key : {"duration_seconds", "file_size_bytes", "error"})
+    EXPECT_TRUE(answer.body.contains(key)) << key;
+  EXPECT_EQ(answer.body.at("tracks").at(0).at("packets").at("expected").to_number<int>(), 10);
+  EXPECT_EQ(answer.response.header("location"), "/api/recording/status/demo");
+}
+
+TEST_F(RouterTest, start_takes_its_options_from_the_body) {
+  const Answer answer =
+      post("/api/recording/start", R"({"mint_id": "a:b", "output_format": "mkv", "audio": "copy",
+      "video_quality": "low", "participants": "all", "livekit_url": "ws://other:7880", "token": "t", "participant": null})");
+  EXPECT_EQ(answer.status(), 201) << answer.response.body;
+  EXPECT_EQ(recorder_.last.mint_id, "a:b");
+  EXPECT_EQ(recorder_.last.format, container::Format::mkv);
+  EXPECT_EQ(recorder_.last.audio, recording::AudioMode::copy);
+  EXPECT_EQ(recorder_.last.video_quality, recording::VideoQuality::low);
+  EXPECT_EQ(recorder_.last.participants, Participants::all);
+  EXPECT_EQ(recorder_.last.livekit_url, "ws://other:7880");
+  EXPECT_EQ(recorder_.last.token, "t");
+}
+
+TEST_F(RouterTest, the_path_may_be_percent_encoded) {
+  EXPECT_EQ(post("/api/recording/start/a%3Ab").text("mint_id"), "a:b");
+  EXPECT_EQ(get("/api/recording/status/a%3ab").text("state"), "recording");
+}
+
+TEST_F(RouterTest, a_second_start_is_a_conflict_that_shows_the_running_one) {
+  post("/api/recording/start/demo");
+  const Answer answer = post("/api/recording/start/demo");
+  EXPECT_EQ(answer.status(), 409);
+  EXPECT_FALSE(answer.success());
+  EXPECT_EQ(answer.text("recording_id"), "r-demo");
+  EXPECT_THAT(answer.text("error"), HasSubstr("already"));
+}
+
+TEST_F(RouterTest, stop_by_path_and_by_body_gives_the_final_status_also_twice) {
+  post("/api/recording/start/demo");
+  EXPECT_EQ(post("/api/recording/stop/demo").text("state"), "stopped");
+  const Answer again = post("/api/recording/stop", R"({"mint_id": "demo"})");
+  EXPECT_EQ(again.status(), 200);
+  EXPECT_EQ(again.text("state"), "stopped");
+}
+
+TEST_F(RouterTest, what_nobody_knows_is_stopped_and_not_found) {
+  for (const Answer& answer : {get("/api/recording/status/ghost"), post("/api/recording/stop/ghost")}) {
+    EXPECT_EQ(answer.status(), 404);
+    EXPECT_FALSE(answer.success());
+    EXPECT_EQ(answer.text("state"), "stopped");
+  }
+}
+
+TEST_F(RouterTest, bad_input_names_the_field) {
+  const std::tuple<std::string, std::string, int, std::string> cases[] = {
+      {"/api/recording/start", "", 422, "mint_id"},
+      {"/api/recording/start/", "", 422, "mint_id"},
+      {"/api/recording/start/.hidden", "", 422, "mint_id"},
+      {"/api/recording/start/a%2Fb", "", 422, "mint_id"},
+      {"/api/recording/start/a%00", "", 422, "mint_id"},
+      {"/api/recording/start/a%zz", "", 422, "mint_id"},
+      {"/api/recording/start/" + std::string(129, 'a'), "", 422, "mint_id"},
+      {"/api/recording/start/a", R"({"mint_id": "b"})", 422, "mint_id"},
+      {"/api/recording/start/a", R"({"format": "avi"})", 422, "format"},
+      {"/api/recording/start/a", R"({"format": "mp4", "output_format": "mkv"})", 422, "output_format"},
+      {"/api/recording/start/a", R"({"format": 1})", 422, "format"},
+      {"/api/recording/start/a", R"({"audio": "mp3"})", 422, "audio"},
+      {"/api/recording/start/a", R"({"video_quality": "best"})", 422, "video_quality"},
+      {"/api/recording/start/a", R"({"participant": "a\nb"})", 422, "participant"},
+      {"/api/recording/start/a", R"({"participants": "some"})", 422, "participants"},
+      {"/api/recording/start/a", R"({"participants": "all", "participant": "x"})", 422, "participants"},
+      {"/api/recording/start/a", R"({"livekit_url": "http://x", "token": "t"})", 422, "livekit_url"},
+      {"/api/recording/start/a", R"({"livekit_url": "file:///etc/passwd", "token": "t"})", 422,
+       "livekit_url"},
+      {"/api/recording/start/a", R"({"token": "a\r\nX: y"})", 422, "token"},
+      {"/api/recording/start/a", R"({"fromat": "mp4"})", 422, "fromat"},
+      {"/api/recording/start/a", "{", 400, ""},
+      {"/api/recording/start/a", "[]", 400, ""},
+      {"/api/recording/start/a", R"({"a":[[[[[[]]]]]]})", 400, ""},
+      {"/api/recording/stop/a", R"({"format": "mp4"})", 422, "format"},
+  };
+  for (const auto& [target, body, status, field] : cases) {
+    const Answer answer = post(target, body);
+    EXPECT_EQ(answer.status(), status) << target << ' ' << body << ' ' << answer.response.body;
+    EXPECT_EQ(answer.text("field"), field) << target << ' ' << body;
+    EXPECT_FALSE(answer.text("error").empty());
+  }
+  EXPECT_THAT(post("/api/recording/start/a", R"({"fromat": "mp4"})").text("error"),
+              HasSubstr("did you mean \"format\"?"));
+  EXPECT_TRUE(recorder_.active().empty());
+}
+
+TEST_F(RouterTest, our_own_token_is_not_sent_to_a_strangers_server) {
+  EXPECT_EQ(post("/api/recording/start/a", R"({"livekit_url": "wss://stranger"})").text("field"), "token");
+  EXPECT_EQ(post("/api/recording/start/a", R"({"livekit_url": "wss://ours"})").status(), 201);
+}
+
+TEST_F(RouterTest, every_kind_of_failure_has_its_status_and_its_reason) {
+  const std::pair<ErrorCode, int> cases[] = {{ErrorCode::invalid, 422},     {ErrorCode::unsupported, 422},
+                                             {ErrorCode::not_found, 404},   {ErrorCode::conflict, 409},
+                                             {ErrorCode::unavailable, 503}, {ErrorCode::io, 503},
+                                             {ErrorCode::refused, 502},     {ErrorCode::internal, 500}};
+  for (const auto& [code, status] : cases) {
+    recorder_.failure = Error{code, "the reason"};
+    const Answer answer = post("/api/recording/start/demo");
+    EXPECT_EQ(answer.status(), status);
+    EXPECT_EQ(answer.text("error"), "the reason");
+  }
+}
+
+TEST_F(RouterTest, active_lists_what_records) {
+  post("/api/recording/start/a");
+  post("/api/recording/start/b");
+  post("/api/recording/stop/a");
+  const Answer answer = get("/api/recording/active");
+  EXPECT_EQ(answer.body.at("count").to_number<int>(), 1);
+  EXPECT_EQ(answer.body.at("recordings").at(0).at("mint_id").as_string(), "b");
+}
+
+TEST_F(RouterTest, recordings_lists_the_folder_and_what_could_not_be_read) {
+  const Answer answer = get("/api/recordings");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.body.at("recordings").at(0).at("end").as_string(), "interrupted");
+  EXPECT_EQ(answer.body.at("recordings").at(0).at("file_size_bytes").to_number<int>(), 7);
+  EXPECT_EQ(answer.body.at("unreadable").as_array().size(), 1U);
+}
+
+TEST_F(RouterTest, formats_are_those_that_can_be_asked_for) {
+  const Answer answer = get("/api/recording/formats");
+  ASSERT_EQ(answer.body.at("formats").as_array().size(), 3U);
+  for (const auto& format : answer.body.at("formats").as_array()) {
+    const std::string name(format.at("format").as_string());
+    EXPECT_EQ(post("/api/recording/start/" + name, R"({"format": ")" + name + "\"}").status(), 201);
+  }
+}
+
+TEST_F(RouterTest, health_is_always_well_and_ready_is_not) {
+  recorder_.ready = Readiness::disk_full;
+  EXPECT_EQ(get("/health").status(), 200);
+  EXPECT_EQ(get("/ready").status(), 503);
+  EXPECT_EQ(get("/ready").text("status"), "disk_full");
+  recorder_.ready = Readiness::ready;
+  EXPECT_EQ(get("/ready").status(), 200);
+}
+
+TEST_F(RouterTest, a_wrong_method_is_told_the_right_one) {
+  EXPECT_EQ(get("/api/recording/start/a").status(), 405);
+  EXPECT_EQ(get("/api/recording/start/a").response.header("allow"), "POST");
+  EXPECT_EQ(post("/api/recording/status/a").response.header("allow"), "GET");
+  EXPECT_EQ(post("/metrics").status(), 405);
+  EXPECT_EQ(ask("HEAD", "/health").status(), 200);
+}
+
+TEST_F(RouterTest, an_unknown_path_is_told_the_known_ones) {
+  for (const char* target :
+       {"/", "/api", "/api/recording/status", "/api/recording/start2", "/metrics/", "/health/x"}) {
+    const Answer answer = get(target);
+    EXPECT_EQ(answer.status(), 404) << target;
+    EXPECT_THAT(answer.text("error"), HasSubstr("/api/recording/start/{mint_id}"));
+  }
+}
+
+TEST_F(RouterTest, options_in_the_query_or_in_another_type_are_not_overlooked) {
+  EXPECT_EQ(post("/api/recording/start/a?format=mp4").status(), 400);
+  EXPECT_EQ(ask("POST", "/api/recording/start/a", "format=mp4", "application/x-www-form-urlencoded").status(),
+            415);
+  EXPECT_EQ(ask("POST", "/api/recording/start/a", "{}", "application/json; charset=utf-8").status(), 201);
+  EXPECT_EQ(post("/api/recording/start/b", std::string(70'000, ' ')).status(), 413);
+}
+
+TEST_F(RouterTest, whip_goes_to_its_endpoint_with_a_checked_mint_id) {
+  const std::string offer = "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n";
+  const Answer answer = ask("POST", "/whip/demo?x=y", offer, "application/sdp");
+  EXPECT_EQ(answer.status(), 201);
+  const std::string location(answer.response.header("location"));
+  EXPECT_EQ(ask("DELETE", location).status(), 200);
+  EXPECT_EQ(ask("DELETE", location).status(), 404);
+  EXPECT_EQ(ask("POST", "/whip/.demo", offer, "application/sdp").status(), 422);
+  EXPECT_EQ(ask("POST", "/whip/demo/", offer, "application/sdp").status(), 404);
+  EXPECT_EQ(recorder_.offered, std::vector<std::string>{"demo"});
+}
+
+TEST_F(RouterTest, metrics_are_prometheus_text) {
+  post("/api/recording/start/demo");
+  const Answer answer = get("/metrics");
+  EXPECT_THAT(std::string(answer.response.header("content-type")), StartsWith("text/plain; version=0.0.4"));
+  EXPECT_THAT(answer.response.body, HasSubstr("recording_file_size_bytes{mint_id=\"demo\"} 0\n"));
+}
+
+// A request put together by chance from pieces that mean something, then damaged.
+class Chaos {
+ public:
+  explicit Chaos(std::uint64_t seed) : random_(seed) {}
+
+  IncomingRequest request() {
+    static constexpr std::string_view methods[] = {"GET",     "POST", "PUT", "DELETE", "PATCH",
+                                                   "OPTIONS", "HEAD", "",    "start"};
+    static constexpr std::string_view targets[] = {"/api/recording/start/",
+                                                   "/api/recording/start",
+                                                   "/api/recording/stop/x",
+                                                   "/api/recording/status/",
+                                                   "/api/recordings",
+                                                   "/whip/",
+                                                   "/whip/a/b",
+                                                   "/metrics",
+                                                   "/health",
+                                                   "",
+                                                   "*",
+                                                   "/api/recording/active"};
+    static constexpr std::string_view bodies[] = {"",
+                                                  "{",
+                                                  "{}",
+                                                  R"({"mint_id": "x"})",
+                                                  R"({"mint_id": 7, "format": "mp4"})",
+                                                  R"({"livekit_url": "ws://[::1", "token": ""})",
+                                                  "v=0\r\na=ice-ufrag:a\r\na=ice-pwd:b\r\n",
+                                                  "[[[[[[[[[[",
+                                                  R"({"\ud800": 1})",
+                                                  "a=candidate:\r\n"};
+    static constexpr std::string_view types[] = {"application/json", "application/sdp",
+                                                 "application/trickle-ice-sdpfrag", ";", ""};
+    static constexpr std::string_view hosts[] = {
+        "127.0.0.1:8000", "localhost", "127.0.0.1:8000", "evil.example", "[::1", ":", ""};
+    IncomingRequest request{
+        .method = std::string(pick(methods)),
+        .target = damage(pick(targets)),
+        .headers = {{"host", std::string(pick(hosts))}, {"content-type", std::string(pick(types))}},
+        .body = damage(pick(bodies)),
+        .remote = {}};
+    if (random_.below(4) == 0) request.headers.push_back({"origin", damage("http://127.0.0.1:8000")});
+    if (random_.below(4) == 0) request.headers.push_back({"if-match", damage("\"x\"")});
+    return request;
+  }
+
+ private:
+  template <std::size_t Count>
+  std::string_view pick(const std::string_view (&choices)[Count]) {
+    return choices[random_.below(Count)];
+  }
+  std::string damage(std::string_view text) {
+    std::string out(text);
+    if (random_.below(2) == 0) return out;
+    for (std::uint64_t i = random_.below(4); i > 0; --i) {
+      const auto place = static_cast<std::ptrdiff_t>(random_.below(out.size() + 1));
+      out.insert(out.begin() + place, static_cast<char>(random_.below(256)));
+    }
+    return out;
+  }
+
+  SeededRandom random_;
+};
+
+TEST_F(RouterTest, a_thousand_malformed_requests_do_no_harm) {
+  constexpr std::uint64_t seed = 20261122;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  post("/api/recording/start/kept");
+  Chaos chaos(seed);
+  std::map<int, int> answers;
+  for (int i = 0; i < 1000; ++i) {
+    const IncomingRequest request = chaos.request();
+    if (request.target.find("kept") != std::string::npos) continue;
+    const HttpResponse response = exchange(request);
+    ++answers[response.status];
+    EXPECT_GE(response.status, 200);
+    EXPECT_LT(response.status, 500) << request.method << ' ' << request.target << ' ' << request.body;
+    if (response.header("content-type") == "application/json") {
+      boost::system::error_code error;
+      json::parse(response.body, error);
+      EXPECT_FALSE(error) << response.body;
+    }
+  }
+  EXPECT_GE(answers.size(), 8U);  // the pieces reach many branches
+  EXPECT_EQ(get("/api/recording/status/kept").text("state"), "recording");
+}
+
+}  // namespace
+}  // namespace holdfast::api

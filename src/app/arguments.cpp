@@ -1,0 +1,397 @@
+#include "app/arguments.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <charconv>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "api/mint_id.hpp"
+#include "base/text.hpp"
+
+namespace holdfast::app {
+namespace {
+
+constexpr const char* program_footer = R"(Examples:
+  holdfast serve --livekit-url wss://livekit.example.org --livekit-api-key KEY --livekit-api-secret SECRET
+  curl -X POST http://127.0.0.1:8000/api/recording/start/my-stream
+  curl -X POST http://127.0.0.1:8000/api/recording/stop/my-stream
+
+'holdfast COMMAND --help' tells about each command.)";
+
+constexpr const char* serve_footer =
+    R"(Every setting is also a key of the TOML file (--livekit-url is livekit_url, --token-endpoint-url is
+url under [token_endpoint]) and an environment variable (HOLDFAST_LIVEKIT_URL). A flag wins over the environment, that over
+the file. Secrets are best kept out of flags: other users of the machine can read those.
+
+Examples:
+  holdfast serve                                  take streams by WHIP at http://127.0.0.1:8000/whip/NAME
+  holdfast serve --config /etc/holdfast.toml
+  HOLDFAST_API_TOKEN=... holdfast serve --listen 0.0.0.0:8000 --allowed-hosts record.example.org)";
+
+constexpr const char* record_footer = R"(Examples:
+  holdfast record --livekit-url ws://127.0.0.1:7880 --livekit-api-key devkey --livekit-api-secret secret --room demo
+  holdfast record --livekit-url wss://livekit.example.org --token TOKEN --room demo --duration 10m
+  holdfast record --config site.toml --mint-id MINT    where the site's token endpoint is configured
+
+Ctrl+C ends the recording: the file is whole within 2 s. A second Ctrl+C leaves at once.)";
+
+constexpr const char* publish_footer = R"(Examples:
+  holdfast publish http://127.0.0.1:8000/whip/demo
+  holdfast publish http://127.0.0.1:8000/whip/demo --video vp8 --keyframes on-request    as a browser does
+  holdfast publish http://127.0.0.1:8000/whip/load{n} --count 20 --input clip.mkv --quiet)";
+
+constexpr const char* export_footer = R"(Examples:
+  holdfast export recordings/demo_20261122T164501.250Z.ts demo.mp4
+
+Nothing is encoded again. A recording that still grows is exported as far as it is now.)";
+
+// The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
+// understood.
+class Flags {
+ public:
+  explicit Flags(CLI::App& command) : command_(command) {}
+
+  void add_settings() {
+    command_.add_option("--config", text("config"), "TOML file with settings; also HOLDFAST_CONFIG")
+        ->type_name("FILE");
+    for (const Setting& setting : settings()) add_setting(setting);
+  }
+  CLI::Option* add(const std::string& name, const std::string& spelled, const std::string& type,
+                   const std::string& help) {
+    return command_.add_option(spelled, text(name), help)->type_name(type);
+  }
+  void add_switch(const std::string& spelled, bool& value, const std::string& help) {
+    command_.add_flag(spelled, value, help);
+  }
+
+  // Empty where it was not given.
+  const std::string& get(const std::string& name) { return text(name); }
+
+  std::vector<GivenSetting> given_settings() const {
+    std::vector<GivenSetting> given;
+    for (const auto& [setting, option] : settings_) {
+      if (option->count() != 0) given.push_back({std::string(setting->name), option->results()});
+    }
+    return given;
+  }
+
+ private:
+  std::string& text(const std::string& name) { return texts_[name]; }
+
+  void add_setting(const Setting& setting) {
+    std::string help(setting.help);
+    if (!setting.default_text.empty()) help += " [" + setting.default_text + "]";
+    const std::string flag = setting.flag_name();
+    CLI::Option* option = nullptr;
+    if (setting.value_name == "BOOL") {
+      option = command_.add_flag(flag + ",!--no-" + flag.substr(2), text(flag), help);
+    } else if (setting.is_list) {
+      option = command_.add_option(flag, lists_.emplace_back(), help + "; may be repeated");
+      option->type_name(std::string(setting.value_name))->type_size(1)->expected(1)->take_all();
+    } else {
+      option = command_.add_option(flag, text(flag), help)->type_name(std::string(setting.value_name));
+    }
+    option->group(setting.name.starts_with("token_endpoint.") ? "Token endpoint" : "Settings");
+    settings_.emplace_back(&setting, option);
+  }
+
+  CLI::App& command_;
+  std::map<std::string, std::string> texts_;  // CLI11 keeps references into it
+  std::deque<std::vector<std::string>> lists_;
+  std::vector<std::pair<const Setting*, CLI::Option*>> settings_;
+};
+
+std::unexpected<Error> wrong(std::string_view flag, std::string_view rule) {
+  return fail(ErrorCode::invalid, "{} must be {}", flag, rule);
+}
+
+template <typename Number>
+std::optional<Number> parse_whole(std::string_view text, Number least, Number most) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    return std::nullopt;
+  return value;
+}
+
+// "2000000", "2000k", "2M" bits a second.
+std::optional<int> parse_bit_rate(std::string_view text) {
+  std::int64_t factor = 1;
+  if (text.ends_with('k')) factor = 1'000;
+  if (text.ends_with('M')) factor = 1'000'000;
+  if (factor != 1) text.remove_suffix(1);
+  const auto number = parse_whole<std::int64_t>(text, 1, 100'000'000);
+  if (!number || *number * factor < 10'000 || *number * factor > 100'000'000) return std::nullopt;
+  return static_cast<int>(*number * factor);
+}
+
+Result<void> read_duration(std::string_view flag, const std::string& text, Duration& value) {
+  if (text.empty()) return {};
+  const auto parsed = parse_duration(text);
+  if (!parsed) return wrong(flag, "a duration such as 90s, 10m or 1h");
+  value = *parsed;
+  return {};
+}
+
+Result<Config> read_config(Flags& flags, const std::map<std::string, std::string>& environment) {
+  ConfigSources sources;
+  sources.environment = environment;
+  sources.flags = flags.given_settings();
+  sources.file_name = flags.get("config");
+  if (const auto named = environment.find("HOLDFAST_CONFIG");
+      sources.file_name.empty() && named != environment.end()) {
+    sources.file_name = named->second;
+  }
+  if (!sources.file_name.empty()) {
+    std::ifstream file(sources.file_name, std::ios::binary);
+    std::error_code ignored;
+    // A folder opens as well.
+    if (!file || std::filesystem::is_directory(sources.file_name, ignored)) {
+      return fail(ErrorCode::io, "cannot read the configuration file {}", sources.file_name);
+    }
+    sources.file_text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  return resolve_config(sources);
+}
+
+void add_record_flags(Flags& flags, RecordOptions& options) {
+  flags.add("room", "--room", "NAME", "the LiveKit room; not given: from --livekit-room and --mint-id");
+  flags.add("mint_id", "--mint-id", "ID",
+            "the stream's id, which names the file; not given: the room's name");
+  flags.add("participant", "--participant", "IDENTITY", "whom to record; not given: the first with video");
+  flags.add("participants", "--participants", "one|all", "all: one recording for each");
+  flags.add("token", "--token", "JWT", "a join token, instead of one of our own making");
+  flags.add("duration", "--duration", "DURATION", "end the recording after this");
+  flags.add_switch("--quiet", options.quiet, "no status line");
+}
+
+Result<Command> read_record(Flags& flags, RecordOptions options,
+                            const std::map<std::string, std::string>& environment) {
+  auto config = read_config(flags, environment);
+  if (!config) return std::unexpected(std::move(config.error()));
+  options.room = flags.get("room");
+  options.mint_id = flags.get("mint_id");
+  options.participant = flags.get("participant");
+  options.token = flags.get("token");
+  if (const std::string& which = flags.get("participants"); which == "all") {
+    options.participants = api::Participants::all;
+  } else if (!which.empty() && which != "one") {
+    return wrong("--participants", "one or all");
+  }
+  if (options.room.empty() && options.mint_id.empty()) {
+    return fail(ErrorCode::invalid, "record: say which stream, with --room or --mint-id");
+  }
+  if (!options.mint_id.empty() && !api::is_valid_mint_id(options.mint_id)) {
+    return fail(ErrorCode::invalid, "--mint-id {}", api::mint_id_rule);
+  }
+  if (options.participants == api::Participants::all && !options.participant.empty()) {
+    return fail(ErrorCode::invalid, "--participants all and --participant contradict each other");
+  }
+  const bool endpoint = !config->token_endpoint.url.empty();
+  if (config->livekit_url.empty() && !endpoint) {
+    return fail(ErrorCode::invalid, "record: say which server, with --livekit-url");
+  }
+  if (options.token.empty() && config->livekit_api_key.empty() && !endpoint) {
+    return fail(ErrorCode::invalid,
+                "record: a token is needed: --livekit-api-key and --livekit-api-secret, or --token");
+  }
+  if (auto done = read_duration("--duration", flags.get("duration"), options.duration); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  return RecordCommand{std::move(*config), std::move(options)};
+}
+
+void add_publish_flags(Flags& flags, PublishOptions& options) {
+  flags
+      .add("url", "url", "URL", "the WHIP endpoint, http or https; {n} is replaced by the publisher's number")
+      ->required();
+  flags.add("token", "--token", "TOKEN", "bearer token of the endpoint");
+  flags.add("video", "--video", "h264|vp8|none", "[h264]");
+  flags.add("audio", "--audio", "opus|none", "[opus]");
+  flags.add("size", "--size", "WIDTHxHEIGHT", "[1280x720]");
+  flags.add("fps", "--fps", "NUMBER", "frames per second [30]");
+  flags.add("bitrate", "--bitrate", "NUMBER", "of the video, bits per second, as 2000000, 2000k or 2M [2M]");
+  flags.add("keyframes", "--keyframes", "DURATION|on-request",
+            "how often; on-request: only at the start and when asked, as browsers do [2s]");
+  flags.add("input", "--input", "FILE", "send this media file over and over instead of the test picture");
+  flags.add("duration", "--duration", "DURATION", "end after this");
+  flags.add("count", "--count", "NUMBER", "publishers at once [1]");
+  flags.add_switch("--quiet", options.quiet, "no status line");
+}
+
+Result<void> read_codecs(Flags& flags, PublishOptions& options) {
+  const std::string& video = flags.get("video");
+  if (video == "vp8")
+    options.video = media::Codec::vp8;
+  else if (video == "none")
+    options.video.reset();
+  else if (!video.empty() && video != "h264")
+    return wrong("--video", "h264, vp8 or none");
+  const std::string& audio = flags.get("audio");
+  if (audio == "none")
+    options.audio.reset();
+  else if (!audio.empty() && audio != "opus")
+    return wrong("--audio", "opus or none");
+  if (!options.video && !options.audio)
+    return fail(ErrorCode::invalid, "publish: neither video nor audio is left to send");
+  return {};
+}
+
+Result<void> read_picture(Flags& flags, PublishOptions& options) {
+  if (const std::string_view size = flags.get("size"); !size.empty()) {
+    const std::size_t cross = std::min(size.find('x'), size.size());
+    const auto width = parse_whole<int>(size.substr(0, cross), 16, 4096);
+    const auto height = parse_whole<int>(size.substr(std::min(cross + 1, size.size())), 16, 4096);
+    if (!width || !height || *width % 2 != 0 || *height % 2 != 0) {
+      return wrong("--size", "WIDTHxHEIGHT such as 1280x720, even numbers from 16 to 4096");
+    }
+    options.width = *width;
+    options.height = *height;
+  }
+  if (const std::string& fps = flags.get("fps"); !fps.empty()) {
+    const auto number = parse_whole<int>(fps, 1, 120);
+    if (!number) return wrong("--fps", "a whole number from 1 to 120");
+    options.frames_per_second = *number;
+  }
+  if (const std::string& rate = flags.get("bitrate"); !rate.empty()) {
+    const auto number = parse_bit_rate(rate);
+    if (!number) return wrong("--bitrate", "from 10k to 100M");
+    options.bits_per_second = *number;
+  }
+  if (const std::string& keys = flags.get("keyframes"); keys == "on-request") {
+    options.key_frames = KeyFrames::on_request;
+  } else if (!keys.empty()) {
+    const auto interval = parse_duration(keys);
+    if (!interval || *interval < std::chrono::milliseconds(100)) {
+      return wrong("--keyframes", "on-request, or a duration of 100ms or more");
+    }
+    options.key_frame_interval = *interval;
+  }
+  return {};
+}
+
+Result<Command> read_publish(Flags& flags, PublishOptions options) {
+  options.url = flags.get("url");
+  if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
+    return wrong("the WHIP endpoint", "an http:// or https:// URL");
+  }
+  options.token = flags.get("token");
+  options.input = flags.get("input");
+  auto done = read_codecs(flags, options);
+  if (done) done = read_picture(flags, options);
+  if (done) done = read_duration("--duration", flags.get("duration"), options.duration);
+  if (!done) return std::unexpected(std::move(done.error()));
+  if (const std::string& count = flags.get("count"); !count.empty()) {
+    const auto number = parse_whole<int>(count, 1, 10'000);
+    if (!number) return wrong("--count", "a whole number from 1 to 10,000");
+    options.count = *number;
+  }
+  if (options.count > 1 && options.url.find("{n}") == std::string::npos) {
+    return fail(ErrorCode::invalid,
+                "--count: several publishers need {{n}} in the URL, or they are one and the same stream");
+  }
+  return options;
+}
+
+Result<Command> read_export(Flags& flags, ExportOptions options) {
+  options.input = flags.get("input");
+  options.output = flags.get("output");
+  if (!options.output.ends_with(".mp4")) return wrong("the output", "a file name that ends in .mp4");
+  return options;
+}
+
+// CLI11 would only say that it did not expect the word.
+Error unexpected_word(const CLI::App& command, const std::string& given) {
+  const std::string word = given.substr(0, given.find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(sub->get_name());
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  const std::string_view meant = nearest(word, views);
+  return {ErrorCode::invalid,
+          fmt::format("{}: unknown argument {}{}", command.get_name(), printable(word),
+                      meant.empty() ? "; see --help" : fmt::format("; did you mean {}?", meant))};
+}
+
+// The words of the line, and nothing of their meaning.
+struct Parser {
+  Parser() : program("Records live WebRTC streams: from LiveKit rooms, or by WHIP.", "holdfast") {
+    program.footer(program_footer);
+    program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
+    program.allow_extras();
+    for (CLI::App* command : {&serve, &record, &publish, &exporting, &version_command}) {
+      command->allow_extras();
+      command->get_formatter()->column_width(44);
+    }
+    serve.footer(serve_footer);
+    serve_flags.add_settings();
+    record.footer(record_footer);
+    add_record_flags(record_flags, record_options);
+    record_flags.add_settings();
+    publish.footer(publish_footer);
+    add_publish_flags(publish_flags, publish_options);
+    exporting.footer(export_footer);
+    export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
+    export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
+    export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+  }
+
+  CLI::App program;
+  CLI::App& serve = *program.add_subcommand("serve", "Run the service: HTTP API, WHIP, metrics.");
+  CLI::App& record = *program.add_subcommand("record", "Record one LiveKit stream, without the service.");
+  CLI::App& publish =
+      *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
+  CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
+  CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
+  Flags serve_flags{serve};
+  Flags record_flags{record};
+  Flags publish_flags{publish};
+  Flags export_flags{exporting};
+  RecordOptions record_options;
+  PublishOptions publish_options;
+  ExportOptions export_options;
+};
+
+}  // namespace
+
+Result<Command> parse_arguments(int argc, const char* const* argv,
+                                const std::map<std::string, std::string>& environment) {
+  Parser parser;
+  try {
+    parser.program.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return PrintCommand{parser.program.help()};
+  } catch (const CLI::CallForVersion& version_text) {
+    return PrintCommand{std::string(version_text.what()) + '\n'};
+  } catch (const CLI::ParseError& error) {
+    return fail(ErrorCode::invalid, "{}", error.what());
+  }
+  const auto commands = parser.program.get_subcommands();
+  const CLI::App& command = commands.empty() ? parser.program : *commands.front();
+  for (const CLI::App* app : {&std::as_const(parser.program), &command}) {
+    if (const auto extras = app->remaining(); !extras.empty())
+      return std::unexpected(unexpected_word(*app, extras.front()));
+  }
+  if (commands.size() > 1)
+    return fail(ErrorCode::invalid, "one command at a time: {} or {}?", commands[0]->get_name(),
+                commands[1]->get_name());
+  if (&command == &parser.program) return PrintCommand{parser.program.help()};
+  if (&command == &parser.version_command) return PrintCommand{"holdfast " HOLDFAST_VERSION "\n"};
+  if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
+  if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
+  if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
+  auto config = read_config(parser.serve_flags, environment);
+  if (!config) return std::unexpected(std::move(config.error()));
+  return ServeCommand{std::move(*config)};
+}
+
+}  // namespace holdfast::app

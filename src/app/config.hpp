@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/units.hpp"
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "container/muxer.hpp"
+#include "livekit/token_endpoint.hpp"
+#include "recording/status.hpp"
+
+namespace holdfast::app {
+
+enum class LogLevel : std::uint8_t { debug, info, warn, error };
+std::string_view to_string(LogLevel level);
+
+// Every setting of the program, with its default. docs/configuration.md describes them; settings() lists
+// them.
+struct Config {
+  Endpoint listen{IpAddress::from_v4(127, 0, 0, 1), 8000};
+  std::string recordings = "recordings";
+
+  std::string livekit_url;  // ws, wss, http or https; empty: WHIP only, or the request brings it
+  std::string livekit_api_key;
+  std::string livekit_api_secret;
+  std::string livekit_room = "{mint_id}";
+
+  container::Format format = container::Format::mpegts;
+  recording::AudioMode audio = recording::AudioMode::aac;
+  std::optional<recording::VideoQuality> video_quality;  // nothing: the top layer
+  bool fill = true;
+
+  Duration wait_limit = std::chrono::minutes(10);  // 0: the stream must be live
+  Duration track_wait = std::chrono::seconds(1);
+  Duration gap_limit = std::chrono::seconds(60);
+  Duration recovery_window = std::chrono::milliseconds(1500);
+  Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
+  ByteSize min_free{std::uint64_t{1} << 30};
+
+  Endpoint media_listen{IpAddress::from_v4(127, 0, 0, 1), 8189};
+  std::string whip_token;
+  bool whip_record = true;
+
+  std::string api_token;
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
+  bool insecure = false;
+
+  unsigned workers = 0;  // 0: one a processor
+  LogLevel log_level = LogLevel::info;
+  unsigned metrics_label_limit = 200;
+
+  livekit::TokenEndpointConfig token_endpoint;  // url empty: none
+};
+
+// One line of the table from which the file's keys, the environment's variables and the flags are all made.
+struct Setting {
+  std::string_view name;        // "livekit_url", "token_endpoint.url": the key in the file
+  std::string_view value_name;  // "DURATION"; "BOOL" for switches
+  std::string_view help;
+  std::string default_text;  // as one would write it; empty: none
+  // Takes the value from text: one, or for lists any number.
+  Result<void> (*set)(Config&, std::span<const std::string> values);
+  bool is_list;
+
+  std::string environment_name() const;  // "HOLDFAST_TOKEN_ENDPOINT_URL"
+  std::string flag_name() const;         // "--token-endpoint-url"
+};
+std::span<const Setting> settings();
+const Setting* find_setting(std::string_view name);
+
+// A value as the command line gave it; `name` is the setting's.
+struct GivenSetting {
+  std::string name;
+  std::vector<std::string> values;
+};
+
+struct ConfigSources {
+  std::string file_name = {};  // for messages
+  std::string file_text = {};  // TOML; empty: no file
+  // Variables that do not begin with HOLDFAST_ are not looked at.
+  std::map<std::string, std::string> environment = {};
+  std::vector<GivenSetting> flags = {};
+};
+
+// Flags over environment over file over defaults, then validated. An error names the source (file and line,
+// variable or flag), the key, and for an unknown key the nearest known one. HOLDFAST_CONFIG names the file
+// and is no setting.
+Result<Config> resolve_config(const ConfigSources& sources);
+// Whether the settings make sense together; resolve_config has done it.
+Result<void> validate(const Config& config);
+
+}  // namespace holdfast::app

@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include "app/config.hpp"
+#include "base/text.hpp"
+
+namespace holdfast::app {
+namespace {
+
+constexpr std::array<std::string_view, 4> log_level_names{"debug", "info", "warn", "error"};
+
+// For each type of setting: what stands for its value in --help, how to read it, and how to write its
+// default. read() gives "" or says what the value must be.
+
+template <typename T>
+struct Type;
+
+template <>
+struct Type<std::string> {
+  static constexpr std::string_view name = "TEXT";
+  static std::string_view read(std::string_view text, std::string& value) {
+    value = text;
+    return {};
+  }
+  static std::string write(const std::string& value) { return value; }
+};
+
+template <>
+struct Type<bool> {
+  static constexpr std::string_view name = "BOOL";
+  static std::string_view read(std::string_view text, bool& value) {
+    if (text != "true" && text != "false") return "must be true or false";
+    value = text == "true";
+    return {};
+  }
+  static std::string write(bool value) { return value ? "true" : "false"; }
+};
+
+template <>
+struct Type<unsigned> {
+  static constexpr std::string_view name = "NUMBER";
+  static std::string_view read(std::string_view text, unsigned& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() ? ""
+                                                                    : "must be a whole number, not negative";
+  }
+  static std::string write(unsigned value) { return std::to_string(value); }
+};
+
+template <>
+struct Type<double> {
+  static constexpr std::string_view name = "SHARE";
+  static std::string_view read(std::string_view text, double& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool good = error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= 1;
+    return good ? "" : "must be a number from 0 to 1";
+  }
+  static std::string write(double value) { return fmt::format("{}", value); }
+};
+
+template <>
+struct Type<Duration> {
+  static constexpr std::string_view name = "DURATION";
+  static std::string_view read(std::string_view text, Duration& value) {
+    const auto parsed = parse_duration(text);
+    if (!parsed) return "must be a duration such as 250ms, 1.5s, 2m or 1h, at most 30d";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(Duration value) { return format_duration(value); }
+};
+
+template <>
+struct Type<ByteSize> {
+  static constexpr std::string_view name = "SIZE";
+  static std::string_view read(std::string_view text, ByteSize& value) {
+    const auto parsed = parse_byte_size(text);
+    if (!parsed) return "must be a size such as 4MiB, 1GB or 512";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(ByteSize value) { return format_byte_size(value); }
+};
+
+template <>
+struct Type<Endpoint> {
+  static constexpr std::string_view name = "ADDRESS:PORT";
+  static std::string_view read(std::string_view text, Endpoint& value) {
+    const auto parsed = Endpoint::parse(text);
+    if (!parsed) return "must be ADDRESS:PORT such as 127.0.0.1:8000 or [::1]:8000";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(const Endpoint& value) { return value.to_string(); }
+};
+
+template <>
+struct Type<container::Format> {
+  static constexpr std::string_view name = "mpegts|mp4|mkv";
+  static std::string_view read(std::string_view text, container::Format& value) {
+    const auto parsed = container::parse_format(text);
+    if (!parsed) return "must be mpegts, mp4 or mkv";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(container::Format value) { return std::string(container::to_string(value)); }
+};
+
+template <>
+struct Type<recording::AudioMode> {
+  static constexpr std::string_view name = "aac|copy";
+  static std::string_view read(std::string_view text, recording::AudioMode& value) {
+    const auto parsed = recording::parse_audio_mode(text);
+    if (!parsed) return "must be aac or copy";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(recording::AudioMode value) { return std::string(recording::to_string(value)); }
+};
+
+template <>
+struct Type<std::optional<recording::VideoQuality>> {
+  static constexpr std::string_view name = "low|medium|high";
+  static std::string_view read(std::string_view text, std::optional<recording::VideoQuality>& value) {
+    value = recording::parse_video_quality(text);
+    return value ? "" : "must be low, medium or high";
+  }
+  static std::string write(std::optional<recording::VideoQuality> value) {
+    return value ? std::string(recording::to_string(*value)) : "";
+  }
+};
+
+template <>
+struct Type<LogLevel> {
+  static constexpr std::string_view name = "debug|info|warn|error";
+  static std::string_view read(std::string_view text, LogLevel& value) {
+    const auto found = std::ranges::find(log_level_names, text);
+    if (found == log_level_names.end()) return "must be debug, info, warn or error";
+    value = static_cast<LogLevel>(found - log_level_names.begin());
+    return {};
+  }
+  static std::string write(LogLevel value) { return std::string(to_string(value)); }
+};
+
+// One HTTP status of a list.
+template <>
+struct Type<int> {
+  static constexpr std::string_view name = "STATUS";
+  static std::string_view read(std::string_view text, int& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool good =
+        error == std::errc() && end == text.data() + text.size() && value >= 100 && value <= 599;
+    return good ? "" : "must be HTTP statuses, 100 to 599";
+  }
+  static std::string write(int value) { return std::to_string(value); }
+};
+
+template <>
+struct Type<HttpHeader> {
+  static constexpr std::string_view name = "\"NAME: VALUE\"";
+  static std::string_view read(std::string_view text, HttpHeader& value) {
+    const std::size_t colon = text.find(':');
+    value = {std::string(trim(text.substr(0, colon))),
+             colon == std::string_view::npos ? "" : std::string(trim(text.substr(colon + 1)))};
+    const bool good = colon != std::string_view::npos && !value.name.empty() &&
+                      value.name.find_first_of(" \t\r\n") == std::string::npos &&
+                      value.value.find_first_of("\r\n") == std::string::npos;
+    return good ? "" : "must be header fields like \"Name: value\"";
+  }
+  static std::string write(const HttpHeader& value) { return value.name + ": " + value.value; }
+};
+
+template <typename T>
+constexpr bool is_list = false;
+template <typename T>
+constexpr bool is_list<std::vector<T>> = true;
+
+template <typename T>
+struct Type<std::vector<T>> {
+  static constexpr std::string_view name = Type<T>::name;
+  static std::string write(const std::vector<T>& values) {
+    std::string text;
+    for (const T& value : values) text += (text.empty() ? "" : ",") + Type<T>::write(value);
+    return text;
+  }
+};
+
+template <typename T>
+std::string_view read_values(std::span<const std::string> texts, std::vector<T>& values) {
+  values.clear();
+  for (const std::string& text : texts) {
+    if (const auto problem = Type<T>::read(text, values.emplace_back()); !problem.empty()) return problem;
+  }
+  return {};
+}
+template <typename T>
+std::string_view read_values(std::span<const std::string> texts, T& value) {
+  return texts.size() == 1 ? Type<T>::read(texts.front(), value) : "must be one value";
+}
+
+// `field` gives the place in a Config; it holds no state, so that each setting's functions are plain ones.
+template <typename Field>
+Setting make(std::string_view name, Field, std::string_view help) {
+  using Value = std::remove_reference_t<decltype(Field()(std::declval<Config&>()))>;
+  Config defaults;
+  return {name,
+          Type<Value>::name,
+          help,
+          Type<Value>::write(Field()(defaults)),
+          [](Config& config, std::span<const std::string> values) -> Result<void> {
+            const std::string_view problem = read_values(values, Field()(config));
+            if (!problem.empty()) return fail(ErrorCode::invalid, "{}", problem);
+            return {};
+          },
+          is_list<Value>};
+}
+
+#define HOLDFAST_FIELD(member)   \
+  [](Config & config) -> auto& { \
+    return config.member;        \
+  }
+
+std::vector<Setting> make_settings() {
+  return {
+      make("listen", HOLDFAST_FIELD(listen),
+           "where the API and WHIP listen; not a loopback address: needs api_token, or insecure"),
+      make("recordings", HOLDFAST_FIELD(recordings), "folder for the recordings"),
+      make("livekit_url", HOLDFAST_FIELD(livekit_url), "LiveKit server, ws://... or wss://..."),
+      make("livekit_api_key", HOLDFAST_FIELD(livekit_api_key), "LiveKit API key, to make our own tokens"),
+      make("livekit_api_secret", HOLDFAST_FIELD(livekit_api_secret), "LiveKit API secret"),
+      make("livekit_room", HOLDFAST_FIELD(livekit_room),
+           "name of the room of a mint id; {mint_id} is replaced"),
+      make("format", HOLDFAST_FIELD(format), "file format where a request names none"),
+      make("audio", HOLDFAST_FIELD(audio), "aac: plays everywhere; copy: Opus untouched, a tenth of the CPU"),
+      make("video_quality", HOLDFAST_FIELD(video_quality), "simulcast layer to record; not set: the top one"),
+      make("fill", HOLDFAST_FIELD(fill),
+           "silence and repeated pictures where one track is silent while another runs"),
+      make("wait_limit", HOLDFAST_FIELD(wait_limit),
+           "how long to wait for a stream that is not live yet; 0: not at all"),
+      make("track_wait", HOLDFAST_FIELD(track_wait),
+           "how long to wait for video before recording audio alone"),
+      make("gap_limit", HOLDFAST_FIELD(gap_limit),
+           "a gap in everything that lasts longer ends the recording"),
+      make("recovery_window", HOLDFAST_FIELD(recovery_window),
+           "how long to wait for, and ask for, a lost packet; up to 10s"),
+      make("keyframe_interval", HOLDFAST_FIELD(keyframe_interval),
+           "ask for a key frame when none came for so long; 0: never"),
+      make("min_free", HOLDFAST_FIELD(min_free), "no new recording with less free space than this"),
+      make("media_listen", HOLDFAST_FIELD(media_listen),
+           "UDP address for WHIP media; worker n takes port + n"),
+      make("whip_token", HOLDFAST_FIELD(whip_token),
+           "bearer token that publishers need; not set: api_token, if set"),
+      make("whip_record", HOLDFAST_FIELD(whip_record), "record what is published by WHIP at once"),
+      make("api_token", HOLDFAST_FIELD(api_token), "bearer token that the API and /metrics need"),
+      make("allowed_hosts", HOLDFAST_FIELD(allowed_hosts),
+           "Host names to answer to, beside loopback ones; *: any"),
+      make("allowed_origins", HOLDFAST_FIELD(allowed_origins),
+           "origins whose web pages may use API and WHIP; *: any"),
+      make("insecure", HOLDFAST_FIELD(insecure),
+           "allow a listen address that others can reach without any token"),
+      make("workers", HOLDFAST_FIELD(workers), "threads that record; 0: one a processor"),
+      make("log_level", HOLDFAST_FIELD(log_level), "least severity to log"),
+      make("metrics_label_limit", HOLDFAST_FIELD(metrics_label_limit), "mint ids with metrics of their own"),
+      make("token_endpoint.method", HOLDFAST_FIELD(token_endpoint.method), "HTTP method"),
+      make("token_endpoint.url", HOLDFAST_FIELD(token_endpoint.url),
+           "URL that gives join tokens; {mint_id} is replaced"),
+      make("token_endpoint.headers", HOLDFAST_FIELD(token_endpoint.headers),
+           "header fields to send; {mint_id} is replaced"),
+      make("token_endpoint.body", HOLDFAST_FIELD(token_endpoint.body),
+           "JSON body to send; {mint_id} is replaced"),
+      make("token_endpoint.token_pointer", HOLDFAST_FIELD(token_endpoint.token_pointer),
+           "JSON pointer to the token in the reply"),
+      make("token_endpoint.url_pointer", HOLDFAST_FIELD(token_endpoint.server_url_pointer),
+           "JSON pointer to the server's URL; not set: livekit_url"),
+      make("token_endpoint.live_pointer", HOLDFAST_FIELD(token_endpoint.live_pointer),
+           "JSON pointer to whether it is live; not set: who gets a token is"),
+      make("token_endpoint.not_live_statuses", HOLDFAST_FIELD(token_endpoint.not_live_statuses),
+           "HTTP statuses that mean \"not live\""),
+      make("token_endpoint.poll_interval", HOLDFAST_FIELD(token_endpoint.poll_interval),
+           "how long to wait before asking again"),
+      make("token_endpoint.jitter", HOLDFAST_FIELD(token_endpoint.jitter),
+           "random share by which each wait is longer"),
+      make("token_endpoint.timeout", HOLDFAST_FIELD(token_endpoint.timeout), "for one request"),
+  };
+}
+
+#undef HOLDFAST_FIELD
+
+std::string spelled(std::string_view name, std::string_view prefix, char separator, bool upper) {
+  std::string out(prefix);
+  for (const char c : name) {
+    if (c == '_' || c == '.') {
+      out += separator;
+    } else {
+      out += upper && c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
+  return log_level_names[std::to_underlying(level)];
+}
+
+std::string Setting::environment_name() const {
+  return spelled(name, "HOLDFAST_", '_', true);
+}
+std::string Setting::flag_name() const {
+  return spelled(name, "--", '-', false);
+}
+
+std::span<const Setting> settings() {
+  static const std::vector<Setting> table = make_settings();
+  return table;
+}
+
+const Setting* find_setting(std::string_view name) {
+  const auto found = std::ranges::find(settings(), name, &Setting::name);
+  return found == settings().end() ? nullptr : &*found;
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,370 @@
+#include "io/http_server.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "io/clock.hpp"
+
+namespace holdfast::io {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+constexpr auto as_awaitable = asio::as_tuple(asio::use_awaitable);
+using Parser = http::request_parser<http::string_body>;
+using Response = http::response<http::string_body>;
+
+tcp::endpoint to_asio(const Endpoint& endpoint) {
+  const auto& bytes = endpoint.address.bytes();
+  if (endpoint.address.is_v4()) {
+    return {asio::ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}), endpoint.port};
+  }
+  return {asio::ip::address_v6(bytes), endpoint.port};
+}
+
+Endpoint from_asio(const tcp::endpoint& endpoint) {
+  if (endpoint.address().is_v6()) return {IpAddress(endpoint.address().to_v6().to_bytes()), endpoint.port()};
+  const auto bytes = endpoint.address().to_v4().to_bytes();
+  return {IpAddress::from_v4(bytes[0], bytes[1], bytes[2], bytes[3]), endpoint.port()};
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+IncomingRequest to_incoming(Parser::value_type&& message, const Endpoint& remote) {
+  IncomingRequest request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  for (const auto& field : message) {
+    request.headers.push_back({lower_case(field.name_string()), std::string(field.value())});
+  }
+  request.body = std::move(message.body());
+  request.remote = remote;
+  return request;
+}
+
+Response to_beast(HttpResponse&& from, bool keep_alive) {
+  Response response(static_cast<http::status>(from.status), 11);
+  for (const HttpHeader& field : from.headers) response.insert(field.name, field.value);
+  // RFC 9110 section 6.6.1.
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(read_wall_clock().time_since_epoch());
+  response.set(http::field::date, fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(now.count())));
+  response.keep_alive(keep_alive);
+  // RFC 9110 section 8.6: no Content-Length in a 204.
+  if (from.status == 204) return response;
+  response.body() = std::move(from.body);
+  response.content_length(response.body().size());
+  return response;
+}
+
+HttpResponse plain_error(int status, std::string_view message) {
+  return {status,
+          {{"content-type", "application/json"}},
+          fmt::format("{{\"success\":false,\"error\":\"{}\"}}\n", message)};
+}
+
+// What a request is answered that could not be read; nullopt: nobody is there to read an answer.
+std::optional<HttpResponse> answer_to(const boost::system::error_code& error) {
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
+  if (error == http::error::body_limit) return plain_error(413, "the body is too large");
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return plain_error(431, "the header is too large");
+  }
+  if (error.category() == http::make_error_code(http::error::bad_version).category()) {
+    return plain_error(400, "this is not an HTTP/1.1 request");
+  }
+  return std::nullopt;
+}
+
+// One request on its way to its answer. The coroutine owns it; replies know it weakly, so that they may
+// outlive everything.
+struct Exchange {
+  explicit Exchange(const asio::any_io_executor& executor)
+      : answered(executor, asio::steady_timer::time_point::max()) {}
+  void answer(HttpResponse value) {
+    if (!response) response = std::move(value);
+    answered.cancel();
+  }
+
+  asio::steady_timer answered;  // never expires: cancelled when there is a response, or when all is over
+  std::optional<HttpResponse> response;
+};
+
+class PendingReply {
+ public:
+  explicit PendingReply(std::weak_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+  PendingReply(PendingReply&&) = default;
+  PendingReply& operator=(PendingReply&&) = delete;
+  ~PendingReply() {
+    if (const auto exchange = exchange_.lock())
+      exchange->answer(plain_error(503, "the service is shutting down"));
+  }
+  void operator()(HttpResponse response) {
+    if (const auto exchange = exchange_.lock()) exchange->answer(std::move(response));
+    exchange_.reset();
+  }
+
+ private:
+  std::weak_ptr<Exchange> exchange_;
+};
+
+enum class Phase : unsigned char { idle, busy };
+
+struct Connection {
+  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+
+  beast::tcp_stream stream;
+  beast::flat_buffer buffer;
+  Endpoint remote;
+  Phase phase = Phase::busy;
+  std::shared_ptr<Exchange> exchange;
+};
+
+}  // namespace
+
+class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::io_context& context, Options options, HttpHandler handler)
+      : options_(options), handler_(std::move(handler)), acceptor_(context), pause_(context) {}
+
+  Result<void> listen() {
+    const tcp::endpoint endpoint = to_asio(options_.listen);
+    boost::system::error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (!error) local_ = from_asio(acceptor_.local_endpoint(error));
+    if (error) {
+      return fail(ErrorCode::io, "cannot listen on {}: {}; choose another address with --listen",
+                  options_.listen.to_string(), error.message());
+    }
+    asio::co_spawn(acceptor_.get_executor(), accept(shared_from_this()), asio::detached);
+    return {};
+  }
+
+  void stop() {
+    stopping_ = true;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    for (Connection* connection : connections_) {
+      if (connection->phase == Phase::idle) connection->stream.close();
+    }
+  }
+
+  void abandon() {
+    stop();
+    handler_ = nullptr;
+    for (Connection* connection : connections_) {
+      connection->stream.close();
+      if (connection->exchange) connection->exchange->answered.cancel();
+    }
+  }
+
+  Endpoint local() const { return local_; }
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  // Coroutines: each holds the Impl by its first argument.
+  static asio::awaitable<void> accept(std::shared_ptr<Impl> self);
+  static asio::awaitable<void> serve(std::shared_ptr<Impl> self, tcp::socket socket);
+  asio::awaitable<bool> wait_for_bytes(Connection& connection, Duration timeout);
+  asio::awaitable<bool> serve_one(Connection& connection);
+  asio::awaitable<std::optional<HttpResponse>> read(Connection& connection, Parser& parser);
+  asio::awaitable<std::optional<HttpResponse>> ask_handler(Connection& connection, Parser& parser);
+  asio::awaitable<bool> write(Connection& connection, HttpResponse response, bool keep_alive,
+                              bool header_only);
+  asio::awaitable<void> linger(Connection& connection);
+
+  const Options options_;
+  HttpHandler handler_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  Endpoint local_;
+  std::set<Connection*> connections_;
+  bool stopping_ = false;
+};
+
+asio::awaitable<void> HttpServer::Impl::accept(std::shared_ptr<Impl> self) {
+  while (!self->stopping_) {
+    auto [error, socket] = co_await self->acceptor_.async_accept(as_awaitable);
+    if (self->stopping_) co_return;
+    if (error) {
+      // Out of descriptors, or a client that went away at once: neither is cured by asking again at once.
+      self->pause_.expires_after(std::chrono::milliseconds(100));
+      co_await self->pause_.async_wait(as_awaitable);
+      continue;
+    }
+    // Over the limit: dropping the socket closes it.
+    if (self->connections_.size() >= self->options_.max_connections) continue;
+    asio::co_spawn(self->acceptor_.get_executor(), serve(self, std::move(socket)), asio::detached);
+  }
+}
+
+asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, tcp::socket socket) {
+  Connection connection(std::move(socket));
+  boost::system::error_code error;
+  connection.remote = from_asio(connection.stream.socket().remote_endpoint(error));
+  connection.stream.socket().set_option(tcp::no_delay(true), error);
+  self->connections_.insert(&connection);
+  Duration patience = self->options_.transfer_timeout;
+  while (!self->stopping_) {
+    const bool more = co_await self->wait_for_bytes(connection, patience);
+    if (!more) break;
+    const bool keep = co_await self->serve_one(connection);
+    if (!keep) break;
+    patience = self->options_.idle_timeout;
+  }
+  self->connections_.erase(&connection);
+}
+
+// Until there is something of a request in the buffer.
+asio::awaitable<bool> HttpServer::Impl::wait_for_bytes(Connection& connection, Duration timeout) {
+  if (connection.buffer.size() != 0) co_return true;
+  connection.phase = Phase::idle;
+  connection.stream.expires_after(timeout);
+  const auto space = connection.buffer.prepare(4096);
+  const auto [error, size] = co_await connection.stream.async_read_some(space, as_awaitable);
+  connection.phase = Phase::busy;
+  if (error) co_return false;
+  connection.buffer.commit(size);
+  co_return true;
+}
+
+// Whether the connection is fit for another request.
+asio::awaitable<bool> HttpServer::Impl::serve_one(Connection& connection) {
+  Parser parser;
+  parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
+  parser.body_limit(options_.max_body_bytes);
+  connection.stream.expires_after(options_.transfer_timeout);
+  std::optional<HttpResponse> refused = co_await read(connection, parser);
+  if (refused) {
+    if (refused->status != 0) {
+      co_await write(connection, std::move(*refused), false, false);
+      co_await linger(connection);
+    }
+    co_return false;
+  }
+  const bool head = parser.get().method() == http::verb::head;
+  const bool wanted = parser.get().keep_alive();
+  connection.stream.expires_never();
+  std::optional<HttpResponse> response = co_await ask_handler(connection, parser);
+  if (!response) co_return false;
+  const bool keep_alive = wanted && !stopping_;
+  const bool written = co_await write(connection, std::move(*response), keep_alive, head);
+  co_return written&& keep_alive;
+}
+
+// A whole request into `parser`; otherwise what to answer, of status 0 when there is nobody to answer.
+asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::read(Connection& connection, Parser& parser) {
+  const auto [header_error, header_size] =
+      co_await http::async_read_header(connection.stream, connection.buffer, parser, as_awaitable);
+  if (header_error) co_return answer_to(header_error).value_or(HttpResponse{});
+  const auto expectation = parser.get()[http::field::expect];
+  if (!expectation.empty()) {
+    // RFC 9110 section 10.1.1.
+    if (!beast::iequals(expectation, "100-continue")) co_return plain_error(417, "unknown Expect");
+    const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    const auto [error, size] =
+        co_await asio::async_write(connection.stream, asio::buffer(go_on), as_awaitable);
+    if (error) co_return HttpResponse{};
+  }
+  const auto [error, size] =
+      co_await http::async_read(connection.stream, connection.buffer, parser, as_awaitable);
+  if (error) co_return answer_to(error).value_or(HttpResponse{});
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::ask_handler(Connection& connection,
+                                                                           Parser& parser) {
+  if (!handler_) co_return std::nullopt;
+  const auto exchange = std::make_shared<Exchange>(connection.stream.get_executor());
+  connection.exchange = exchange;
+  handler_(to_incoming(parser.release(), connection.remote), PendingReply(exchange));
+  if (!exchange->response && handler_) co_await exchange->answered.async_wait(as_awaitable);
+  connection.exchange.reset();
+  co_return std::move(exchange->response);
+}
+
+asio::awaitable<bool> HttpServer::Impl::write(Connection& connection, HttpResponse response, bool keep_alive,
+                                              bool header_only) {
+  Response message = to_beast(std::move(response), keep_alive);
+  http::response_serializer<http::string_body> serializer(message);
+  connection.stream.expires_after(options_.transfer_timeout);
+  boost::system::error_code error;
+  if (header_only) {
+    std::tie(error, std::ignore) =
+        co_await http::async_write_header(connection.stream, serializer, as_awaitable);
+  } else {
+    std::tie(error, std::ignore) = co_await http::async_write(connection.stream, serializer, as_awaitable);
+  }
+  co_return !error;
+}
+
+// Lets a refused client read the answer while it still sends: closing at once would reset the connection
+// under it (RFC 9112 section 9.6). Bounded in time and bytes.
+asio::awaitable<void> HttpServer::Impl::linger(Connection& connection) {
+  boost::system::error_code ignored;
+  connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  connection.stream.expires_after(std::chrono::seconds(1));
+  std::array<char, 4096> discarded;
+  for (std::size_t total = 0; total < options_.max_body_bytes;) {
+    const auto [error, size] =
+        co_await connection.stream.async_read_some(asio::buffer(discarded), as_awaitable);
+    if (error) break;
+    total += size;
+  }
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, Options options,
+                                                     HttpHandler handler) {
+  auto impl = std::make_shared<Impl>(context, options, std::move(handler));
+  if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+HttpServer::~HttpServer() {
+  impl_->abandon();
+}
+Endpoint HttpServer::local() const {
+  return impl_->local();
+}
+std::size_t HttpServer::connections() const {
+  return impl_->connections();
+}
+void HttpServer::stop() {
+  impl_->stop();
+}
+
+}  // namespace holdfast::io

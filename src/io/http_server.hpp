@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "base/address.hpp"
+#include "base/http_exchange.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace holdfast::io {
+
+// An HTTP/1.1 server (RFC 9112) with keep-alive, on the thread of its io_context (the control thread), which
+// also calls the handler. What is no HTTP or too large is answered here (400, 413, 417, 431) and the
+// connection closed; what is too slow is closed. A reply that is dropped uncalled is answered 503.
+class HttpServer {
+ public:
+  struct Options {
+    Endpoint listen{IpAddress::from_v4(127, 0, 0, 1), 8000};  // port 0: any; see local()
+    std::size_t max_header_bytes = 16 << 10;
+    std::size_t max_body_bytes = 1 << 20;
+    std::size_t max_connections = 256;                 // more are closed at once
+    Duration idle_timeout = std::chrono::seconds(75);  // between requests, on a kept-alive connection
+    Duration transfer_timeout =
+        std::chrono::seconds(15);  // for one request to come in, for one response to go out
+  };
+
+  // Listens. Errors: io, with the address and what to do.
+  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, Options options,
+                                                  HttpHandler handler);
+  // Closes everything; replies that come later go nowhere.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  Endpoint local() const;
+  std::size_t connections() const;
+  // No new connections; idle ones are closed; requests under way are answered, then theirs are closed as
+  // well. After that nothing of the server is left in the io_context.
+  void stop();
+
+ private:
+  class Impl;
+  explicit HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Impl> impl_;  // shared with its connections' coroutines
+};
+
+}  // namespace holdfast::io

@@ -1,0 +1,236 @@
+#include "io/http_server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+namespace holdfast::io {
+namespace {
+
+namespace asio = boost::asio;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+// A client that speaks raw bytes: it decides where a request is cut and what is wrong with it. Server and
+// client take turns on one thread, without waiting for any clock.
+class HttpServerTest : public testing::Test {
+ protected:
+  void SetUp() override { open({}); }
+
+  void open(HttpServer::Options options) {
+    options.listen.port = 0;
+    auto opened = HttpServer::open(context_, options, [this](IncomingRequest request, HttpReply reply) {
+      requests_.push_back(std::move(request));
+      if (hold_replies_) return held_.push_back(std::move(reply));
+      reply({200, {{"content-type", "text/plain"}}, "hello"});
+    });
+    ASSERT_TRUE(opened) << opened.error().message;
+    server_ = std::move(*opened);
+  }
+
+  asio::ip::tcp::socket connect() {
+    asio::ip::tcp::socket socket(context_);
+    socket.connect({asio::ip::address_v4::loopback(), server_->local().port});
+    socket.non_blocking(true);
+    run();
+    return socket;
+  }
+
+  void run() {
+    context_.restart();
+    context_.poll();
+  }
+
+  void send(asio::ip::tcp::socket& socket, std::string_view bytes) {
+    while (!bytes.empty()) {
+      boost::system::error_code error;
+      bytes.remove_prefix(socket.write_some(asio::buffer(bytes), error));
+      run();
+      if (error && error != asio::error::would_block) return;
+    }
+  }
+
+  // Lets the server work until the answer holds `end`, or the connection is closed.
+  std::string receive(asio::ip::tcp::socket& socket, std::string_view end) {
+    std::string text;
+    closed_ = false;
+    while (!closed_ && text.find(end) == std::string::npos) {
+      char buffer[4096];
+      boost::system::error_code error;
+      const std::size_t size = socket.read_some(asio::buffer(buffer), error);
+      text.append(buffer, size);
+      closed_ = error && error != asio::error::would_block;
+      context_.restart();
+      context_.run_one_for(std::chrono::milliseconds(10));
+    }
+    return text;
+  }
+  std::string receive_until_closed(asio::ip::tcp::socket& socket) { return receive(socket, "\x01never"); }
+
+  asio::io_context context_;
+  std::unique_ptr<HttpServer> server_;
+  std::vector<IncomingRequest> requests_;
+  std::vector<HttpReply> held_;
+  bool hold_replies_ = false;
+  bool closed_ = false;
+};
+
+TEST_F(HttpServerTest, a_request_reaches_the_handler_whole) {
+  auto socket = connect();
+  send(socket, "POST /a?b HTTP/1.1\r\nHost: x\r\nX-Thing:  1 \r\nX-Thing: 2\r\nContent-Length: 4\r\n\r\nbo");
+  send(socket, "dy");
+  EXPECT_THAT(receive(socket, "hello"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  ASSERT_EQ(requests_.size(), 1U);
+  EXPECT_EQ(requests_[0].method, "POST");
+  EXPECT_EQ(requests_[0].target, "/a?b");
+  EXPECT_EQ(requests_[0].path(), "/a");
+  EXPECT_EQ(requests_[0].header("x-thing"), "1");
+  EXPECT_EQ(requests_[0].count("x-thing"), 2U);
+  EXPECT_EQ(requests_[0].body, "body");
+  EXPECT_TRUE(requests_[0].remote.address.is_loopback());
+}
+
+TEST_F(HttpServerTest, a_connection_serves_many_requests_also_pipelined_ones) {
+  auto socket = connect();
+  for (int i = 0; i < 3; ++i) {
+    send(socket, "GET /one HTTP/1.1\r\nHost: x\r\n\r\n");
+    receive(socket, "hello");
+  }
+  send(socket,
+       "GET /two HTTP/1.1\r\nHost: x\r\n\r\nGET /three HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(receive_until_closed(socket), HasSubstr("Connection: close"));
+  ASSERT_EQ(requests_.size(), 5U);
+  EXPECT_EQ(requests_[4].target, "/three");
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, a_reply_may_come_later) {
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_EQ(held_.size(), 1U);
+  held_[0]({204, {{"etag", "\"1\""}}, {}});
+  const std::string answer = receive(socket, "\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_THAT(answer, HasSubstr("etag: \"1\""));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+}
+
+TEST_F(HttpServerTest, a_reply_that_is_dropped_is_answered_503) {
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  held_.clear();
+  EXPECT_THAT(receive(socket, "}"), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(HttpServerTest, a_reply_may_outlive_client_and_server) {
+  hold_replies_ = true;
+  {
+    auto socket = connect();
+    send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  server_.reset();
+  run();
+  ASSERT_EQ(held_.size(), 1U);
+  held_[0]({200, {}, "late"});
+  run();
+}
+
+TEST_F(HttpServerTest, head_has_the_length_but_not_the_body) {
+  auto socket = connect();
+  send(socket, "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answer = receive_until_closed(socket);
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 5\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, a_large_body_is_asked_for_before_it_is_sent) {
+  auto socket = connect();
+  send(socket, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_THAT(receive(socket, "\r\n\r\n"), StartsWith("HTTP/1.1 100 Continue"));
+  send(socket, "ok");
+  EXPECT_THAT(receive(socket, "hello"), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(requests_.at(0).body, "ok");
+}
+
+TEST_F(HttpServerTest, what_is_no_request_is_refused_and_closed) {
+  const std::pair<std::string, std::string_view> cases[] = {
+      {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400"},
+      {"GET /\r\n\r\n", "HTTP/1.1 400"},
+      {"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", "HTTP/1.1 400"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 400"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\nabc", "HTTP/1.1 413"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", "HTTP/1.1 417"},
+      {"GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n", "HTTP/1.1 431"},
+  };
+  for (const auto& [bytes, expected] : cases) {
+    auto socket = connect();
+    send(socket, bytes);
+    boost::system::error_code ignored;
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    EXPECT_THAT(receive_until_closed(socket), StartsWith(expected)) << bytes.substr(0, 60);
+  }
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(HttpServerTest, a_chunked_body_too_large_is_refused) {
+  server_.reset();
+  open({.max_body_bytes = 10});
+  auto socket = connect();
+  send(socket,
+       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n");
+  boost::system::error_code ignored;
+  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  EXPECT_THAT(receive_until_closed(socket), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpServerTest, connections_over_the_limit_are_closed) {
+  server_.reset();
+  open({.max_connections = 2});
+  auto one = connect();
+  auto two = connect();
+  auto three = connect();
+  receive_until_closed(three);
+  EXPECT_EQ(server_->connections(), 2U);
+  send(two, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(receive(two, "hello"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, silence_is_not_waited_for_forever) {
+  server_.reset();
+  open({.idle_timeout = std::chrono::milliseconds(1), .transfer_timeout = std::chrono::milliseconds(1)});
+  auto silent = connect();
+  EXPECT_EQ(receive_until_closed(silent), "");
+}
+
+TEST_F(HttpServerTest, stopping_answers_what_is_under_way_and_leaves_nothing_behind) {
+  hold_replies_ = true;
+  auto idle = connect();
+  auto busy = connect();
+  send(busy, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_EQ(held_.size(), 1U);
+  server_->stop();
+  EXPECT_EQ(receive_until_closed(idle), "");
+  held_[0]({200, {}, "last"});
+  EXPECT_THAT(receive_until_closed(busy), HasSubstr("Connection: close"));
+  EXPECT_EQ(server_->connections(), 0U);
+  context_.restart();
+  context_.run();  // returns: no work is left
+}
+
+TEST_F(HttpServerTest, an_address_in_use_is_said) {
+  auto second = HttpServer::open(context_, {.listen = server_->local()}, [](IncomingRequest, HttpReply) {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::io);
+  EXPECT_THAT(second.error().message, HasSubstr(server_->local().to_string()));
+}
+
+}  // namespace
+}  // namespace holdfast::io
