@@ -23,10 +23,11 @@ function(holdfast_module name)
   list(TRANSFORM arg_DEPENDS PREPEND holdfast_)
   target_link_libraries(${target} ${scope} ${arg_DEPENDS} ${arg_LINK})
   if(protos)
-    protobuf_generate(TARGET ${target} LANGUAGE cpp IMPORT_DIRS "${PROJECT_SOURCE_DIR}/src"
-                      PROTOC_OUT_DIR "${PROJECT_BINARY_DIR}/generated")
-    target_include_directories(${target} SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/generated")
-    set_source_files_properties(${PROJECT_BINARY_DIR}/generated/${name}/*.pb.cc PROPERTIES COMPILE_OPTIONS -w)
+    # Paths below generated/ are those from the root: src/NAME/x.pb.h, which we include as "NAME/x.pb.h".
+    protobuf_generate(TARGET ${target} LANGUAGE cpp OUT_VAR generated PROTOC_OUT_DIR "${PROJECT_BINARY_DIR}/generated")
+    target_include_directories(${target} SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/generated"
+                                                       "${PROJECT_BINARY_DIR}/generated/src")
+    set_source_files_properties(${generated} PROPERTIES COMPILE_OPTIONS -w)
   endif()
 
   if(HOLDFAST_TESTS AND tests)

@@ -41,11 +41,16 @@ Worker::Worker(Options options)
 }
 
 Worker::~Worker() {
+  stop();
+  close(wakeup_);
+  close(epoll_);
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   post([] {});
   thread_.join();
-  close(wakeup_);
-  close(epoll_);
 }
 
 void Worker::post(Job job) {

@@ -37,8 +37,10 @@ class Worker final : public Executor {
   };
 
   explicit Worker(Options options);
-  // Stops the thread after the job at hand; jobs still queued are destroyed unrun.
+  // As stop(); then jobs still queued are destroyed unrun.
   ~Worker() override;
+  // Ends the thread after the job at hand. post() goes on queueing, so that other threads may finish. May be called again.
+  void stop();
 
   void post(Job job) override;
 

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "app/recording_task.hpp"
+#include "io/storage_thread.hpp"
+
+namespace holdfast::app {
+
+// Makes faststart MP4s one after the other, each in a child process of this same program: a damaged file that
+// upsets the demuxer costs its own index and nothing else. The destructor waits for what is queued.
+class ChildFinalizer final : public Finalizer {
+ public:
+  // `control` outlives it.
+  explicit ChildFinalizer(Executor& control) : control_(control) {}
+  void make_faststart(std::string path, std::move_only_function<void(Result<void>)> reply) override;
+
+ private:
+  Executor& control_;
+  io::StorageThread thread_;
+};
+
+}  // namespace holdfast::app

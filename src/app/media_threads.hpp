@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "dtls/certificate.hpp"
+#include "io/posix_disk.hpp"
+#include "io/shared_port.hpp"
+#include "io/storage_thread.hpp"
+#include "io/system_random.hpp"
+#include "io/worker.hpp"
+#include "recording/session.hpp"
+#include "rtp/packet_pool.hpp"
+#include "storage/file_writer.hpp"
+
+namespace holdfast::app {
+
+// A worker with all that its recordings share: a thread for its disk work, one for its transcoding, a WHIP
+// port.
+struct MediaWorker {
+  MediaWorker();
+
+  rtp::PacketPool packets;  // worker's thread only
+  io::SharedPort whip;      // worker's thread only
+  io::Worker worker;        // after what its queued jobs may still hold on to
+  std::vector<Endpoint> whip_candidates;
+  Outbox* whip_outbox = nullptr;  // worker's thread only; once listen() was called
+  io::StorageThread storage;
+  io::StorageThread transcoder;
+  std::size_t recordings = 0;  // control thread only
+};
+
+// The threads on which media flows. Control thread, but for what it hands to sessions.
+class MediaThreads {
+ public:
+  // `workers` 0: one a processor. Errors: internal, when OpenSSL makes no certificate.
+  static Result<std::unique_ptr<MediaThreads>> start(unsigned workers);
+  ~MediaThreads();
+
+  // Opens the WHIP ports: `listen`, and the following port numbers for further workers. Errors: io.
+  Result<void> listen(const Endpoint& listen);
+
+  // The worker with the fewest recordings.
+  MediaWorker& least_loaded();
+  // What a session on that worker borrows.
+  recording::SessionEnvironment environment(MediaWorker& worker);
+
+  io::PosixDisk& disk() { return disk_; }
+  storage::WriteBudget& budget() { return budget_; }
+
+ private:
+  explicit MediaThreads(std::shared_ptr<const dtls::Certificate> certificate)
+      : certificate_(std::move(certificate)) {}
+
+  io::PosixDisk disk_;
+  io::SystemRandom random_;
+  storage::WriteBudget budget_;
+  std::shared_ptr<const dtls::Certificate> certificate_;
+  std::vector<std::unique_ptr<MediaWorker>> workers_;
+};
+
+}  // namespace holdfast::app

@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "api/router.hpp"
+#include "app/commands.hpp"
+#include "app/service.hpp"
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "io/http_server.hpp"
+#include "io/signals.hpp"
+
+namespace holdfast::app {
+namespace {
+
+// How long a stop may take: SIGTERM promises whole files within 2 s. What a disk has not taken by then is
+// left to recovery.
+constexpr Duration drain_limit = std::chrono::milliseconds(1900);
+
+int complain(const Error& error) {
+  fmt::print(stderr, "holdfast: {}\n", error.message);
+  return 1;
+}
+
+api::Router::Options router_options(const Config& config) {
+  api::Router::Options options;
+  options.guard.api_token = config.api_token;
+  options.guard.whip_token = config.whip_token;
+  options.guard.allowed_hosts = config.allowed_hosts;
+  options.guard.allowed_origins = config.allowed_origins;
+  options.livekit_url = config.livekit_url;
+  options.metrics_label_limit = config.metrics_label_limit;
+  return options;
+}
+
+}  // namespace
+
+int run_serve(const Config& config) {
+  io::StopSignals signals;
+  auto media = MediaThreads::start(config.workers);
+  if (!media) return complain(media.error());
+  if (auto listening = (*media)->listen(config.media_listen); !listening) return complain(listening.error());
+
+  io::ControlLoop control;
+  auto service = Service::create(config, control, **media);
+  if (!service) return complain(service.error());
+  io::SystemRandom random;
+  whip::Endpoint whip(**service, random);
+  (*service)->on_whip_session_over = [&](const std::string& session_id) { whip.forget(session_id); };
+  api::Router router(router_options(config), **service, whip);
+
+  io::HttpServer::Options http;
+  http.listen = config.listen;
+  auto server = io::HttpServer::open(
+      control.context(), http,
+      [&](const IncomingRequest& request, HttpReply reply) { router.handle(request, std::move(reply)); });
+  if (!server) return complain(server.error());
+  log::info("listening on http://{}, WHIP media on UDP {}, recordings in {}", (*server)->local().to_string(),
+            config.media_listen.to_string(), config.recordings);
+
+  std::thread control_thread([&] { control.run(); });
+  signals.wait_until(never);
+  signals.exit_on_next();
+  log::info("stopping: finishing every file");
+  std::promise<void> drained;
+  control.post([&] {
+    (*server)->stop();
+    (*service)->drain("shutdown", [&] { drained.set_value(); });
+  });
+  const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;
+  control.stop();
+  control_thread.join();
+  if (whole) return 0;
+  log::error(
+      "a disk did not take everything within {} ms; what is missing from the files is their last moments",
+      to_milliseconds(drain_limit));
+  std::fflush(nullptr);
+  std::_Exit(1);
+}
+
+}  // namespace holdfast::app

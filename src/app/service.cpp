@@ -1,0 +1,427 @@
+#include "app/service.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "io/process.hpp"
+#include "storage/naming.hpp"
+
+namespace holdfast::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration disk_check_interval = 5s;
+// The API promises an answer to stop within 2 s.
+constexpr Duration stop_limit = 1800ms;
+
+livekit::Quality to_quality(recording::VideoQuality quality) {
+  switch (quality) {
+    case recording::VideoQuality::low:
+      return livekit::Quality::low;
+    case recording::VideoQuality::medium:
+      return livekit::Quality::medium;
+    case recording::VideoQuality::high:
+      break;
+  }
+  return livekit::Quality::high;
+}
+
+std::string fill_in(std::string text, std::string_view mint_id) {
+  constexpr std::string_view placeholder = "{mint_id}";
+  for (auto at = text.find(placeholder); at != std::string::npos;
+       at = text.find(placeholder, at + mint_id.size())) {
+    text.replace(at, placeholder.size(), mint_id);
+  }
+  return text;
+}
+
+}  // namespace
+
+struct Service::Entry final : LivekitSource::Watcher {
+  explicit Entry(Service& owner) : service(owner) {}
+  void on_participant(const std::string& identity) override { service.start_participant(request, identity); }
+
+  Service& service;
+  api::StartRequest request;  // for a watcher: what each participant's recording is asked with
+  std::shared_ptr<RecordingTask> task;
+  std::unique_ptr<LivekitSource> source;  // LiveKit only
+  bool watches = false;                   // starts others, records nothing itself
+  std::string whip_session;               // WHIP only
+  bool whip_connected = false;
+  std::set<std::string> participants;  // a watcher's: started already
+};
+
+Result<std::unique_ptr<Service>> Service::create(const Config& config, io::ControlLoop& control,
+                                                 MediaThreads& media) {
+  std::unique_ptr<Service> service(new Service(config, control, media));
+  if (!config.token_endpoint.url.empty()) {
+    auto endpoint = livekit::TokenEndpoint::create(config.token_endpoint);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    service->endpoint_ = std::make_unique<livekit::TokenEndpoint>(std::move(*endpoint));
+  }
+  if (auto made = media.disk().make_directories(config.recordings); !made)
+    return std::unexpected(made.error());
+  service->check_disk();
+  return service;
+}
+
+Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& media)
+    : config_(config), control_(control), media_(media), finalizer_(control), disk_check_(control) {}
+
+Service::~Service() = default;
+
+Result<RoomAccess> Service::room_access(const api::StartRequest& request) const {
+  RoomAccess access;
+  access.server_url = request.livekit_url.empty() ? config_.livekit_url : request.livekit_url;
+  access.token = request.token;
+  access.endpoint = endpoint_.get();
+  access.api_key = config_.livekit_api_key;
+  access.api_secret = config_.livekit_api_secret;
+  access.room = fill_in(config_.livekit_room, request.mint_id);
+  const bool endpoint_names_server = endpoint_ && !config_.token_endpoint.server_url_pointer.empty();
+  if (access.server_url.empty() && !endpoint_names_server) {
+    return fail(ErrorCode::invalid,
+                "no LiveKit server to record {} from: set livekit_url, or give livekit_url in the request",
+                request.mint_id);
+  }
+  if (access.token.empty() && access.endpoint == nullptr && access.api_key.empty()) {
+    return fail(ErrorCode::invalid,
+                "no way into the room of {}: set livekit_api_key and livekit_api_secret or "
+                "token_endpoint.url, or give a token",
+                request.mint_id);
+  }
+  return access;
+}
+
+Result<void> Service::check_start(const api::StartRequest& request) const {
+  if (draining_) return fail(ErrorCode::unavailable, "{}: the service is shutting down", request.mint_id);
+  if (disk_ != api::Readiness::ready)
+    return fail(ErrorCode::unavailable, "{}: {}", request.mint_id, disk_problem_);
+  return {};
+}
+
+recording::SessionOptions Service::session_options(const api::StartRequest& request,
+                                                   std::string_view participant_suffix) {
+  recording::SessionOptions options;
+  options.start_time = io::read_wall_clock();
+  // File names have milliseconds: a mint id that starts twice within one takes the next.
+  const auto name = [&] {
+    const std::string id = participant_suffix.empty()
+                               ? request.mint_id
+                               : fmt::format("{}_{}", request.mint_id, participant_suffix);
+    return storage::base_name(id, options.start_time);
+  };
+  options.output.recording_id = name();
+  const auto taken = [&](const std::string& id) {
+    return std::ranges::any_of(ended_, [&](const auto& status) { return status.recording_id == id; });
+  };
+  while (taken(options.output.recording_id)) {
+    options.start_time += 1ms;
+    options.output.recording_id = name();
+  }
+  options.output.directory = config_.recordings;
+  options.output.mint_id = request.mint_id;
+  options.output.format = request.format.value_or(config_.format);
+  options.output.audio = request.audio ? request.audio : config_.audio;
+  options.output.fill = config_.fill ? media::Fill::on : media::Fill::off;
+  options.output.track_wait = config_.track_wait;
+  options.output.hold_off = config_.recovery_window + 500ms;
+  options.recovery_window = config_.recovery_window;
+  options.keyframe_interval = config_.keyframe_interval;
+  options.gap_limit = config_.gap_limit;
+  return options;
+}
+
+Service::Entry& Service::add(recording::SessionOptions options) {
+  auto entry = std::make_unique<Entry>(*this);
+  RecordingTask::Context context{
+      media_, control_, finalizer_, [this](RecordingTask& task) { on_ended(task); },
+      [this](RecordingTask& task, const std::string&) { on_connection_lost(task); }};
+  entry->task = std::make_shared<RecordingTask>(std::move(context), std::move(options));
+  entries_.push_back(std::move(entry));
+  return *entries_.back();
+}
+
+Service::Entry* Service::find_active(std::string_view mint_id) {
+  const auto found = std::ranges::find_if(entries_, [&](const auto& entry) {
+    return entry->task->active() && entry->task->status().mint_id == mint_id;
+  });
+  return found == entries_.end() ? nullptr : found->get();
+}
+
+Service::Entry* Service::find_whip(const std::string& session_id) {
+  const auto found =
+      std::ranges::find(entries_, session_id, [](const auto& entry) { return entry->whip_session; });
+  return found == entries_.end() ? nullptr : found->get();
+}
+
+void Service::start(api::StartRequest request, StatusReply reply) {
+  if (Entry* running = find_active(request.mint_id)) {
+    // A WHIP stream that is live but not recorded yet waits for just this.
+    if (!running->whip_session.empty() && running->task->status().state == recording::State::waiting) {
+      running->task->host().arm();
+      recording::Status status = running->task->status();
+      status.state = recording::State::connecting;
+      reply(std::move(status));
+      return;
+    }
+    reply(fail(ErrorCode::conflict, "{} is being recorded already, as {}", request.mint_id,
+               running->task->status().recording_id));
+    return;
+  }
+  if (auto possible = check_start(request); !possible) {
+    reply(std::unexpected(possible.error()));
+    return;
+  }
+  auto access = room_access(request);
+  if (!access) {
+    reply(std::unexpected(access.error()));
+    return;
+  }
+  Entry& entry = add(session_options(request, {}));
+  entry.watches = request.participants == api::Participants::all;
+  entry.request = request;
+  follow_room(entry, request, std::move(*access));
+  reply(entry.task->status());
+}
+
+void Service::follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access) {
+  LivekitSource::Options options;
+  options.access = std::move(access);
+  options.room.mode = entry.watches ? livekit::RoomMode::watch : livekit::RoomMode::record;
+  options.room.participant = request.participant;
+  options.room.track_wait = config_.track_wait;
+  const auto quality = request.video_quality ? request.video_quality : config_.video_quality;
+  if (quality) options.room.quality = to_quality(*quality);
+  options.wait_limit = config_.wait_limit;
+  entry.source =
+      std::make_unique<LivekitSource>(LivekitSource::Context{control_, http_, random_}, std::move(options),
+                                      *entry.task, entry.watches ? &entry : nullptr);
+  entry.source->start();
+}
+
+void Service::start_participant(const api::StartRequest& request, const std::string& identity) {
+  const auto runs = std::ranges::any_of(entries_, [&](const auto& entry) {
+    return !entry->watches && entry->task->active() && entry->task->status().mint_id == request.mint_id &&
+           entry->request.participant == identity;
+  });
+  if (runs) return;
+  api::StartRequest one = request;
+  one.participant = identity;
+  one.participants = api::Participants::one;
+  auto access = room_access(one);
+  if (!access) return;
+  Entry& entry = add(session_options(one, identity));
+  entry.request = one;
+  log::info("{}: {} publishes, recorded as {}", request.mint_id, identity, entry.task->status().recording_id);
+  follow_room(entry, one, std::move(*access));
+}
+
+void Service::stop(std::string_view mint_id, StatusListReply reply) {
+  // The replies of all its recordings, together; or, should a disk not answer, what is known when the limit
+  // comes.
+  struct Gathering {
+    explicit Gathering(io::ControlLoop& loop) : limit(loop) {}
+    std::vector<std::shared_ptr<RecordingTask>> tasks;
+    std::size_t missing = 0;
+    StatusListReply reply;
+    io::Timer limit;
+
+    void finish() {
+      if (!reply) return;
+      std::vector<recording::Status> statuses;
+      for (const auto& task : tasks) statuses.push_back(task->status());
+      std::exchange(reply, {})(std::move(statuses));
+    }
+  };
+  auto gathering = std::make_shared<Gathering>(control_);
+  for (const auto& entry : entries_) {
+    if (entry->task->status().mint_id != mint_id) continue;
+    gathering->tasks.push_back(entry->task);
+    if (entry->source) entry->source->leave();
+  }
+  if (gathering->tasks.empty()) {
+    auto known = status(mint_id);
+    if (known.empty()) {
+      reply(fail(ErrorCode::not_found, "nothing is known of {}", mint_id));
+    } else {
+      reply(std::vector{known.front()});
+    }
+    return;
+  }
+  gathering->reply = std::move(reply);
+  gathering->missing = gathering->tasks.size();
+  gathering->limit.start(stop_limit, [gathering] { gathering->finish(); });
+  for (const auto& task : std::vector(gathering->tasks)) {
+    task->finish("stopped", [gathering](const Result<recording::Status>&) {
+      if (--gathering->missing > 0) return;
+      gathering->limit.cancel();
+      gathering->finish();
+    });
+  }
+}
+
+std::vector<recording::Status> Service::status(std::string_view mint_id) const {
+  std::vector<recording::Status> found;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if ((*entry)->task->status().mint_id == mint_id) found.push_back((*entry)->task->status());
+  }
+  for (auto ended = ended_.rbegin(); ended != ended_.rend(); ++ended) {
+    if (ended->mint_id == mint_id) found.push_back(*ended);
+  }
+  return found;
+}
+
+std::vector<recording::Status> Service::active() const {
+  std::vector<recording::Status> found;
+  for (const auto& entry : entries_) found.push_back(entry->task->status());
+  return found;
+}
+
+void Service::recordings(ScanReply reply) {
+  scanner_.post([this, reply = std::move(reply)]() mutable {
+    control_.post([scan = storage::scan(media_.disk(), config_.recordings),
+                   reply = std::move(reply)]() mutable { reply(std::move(scan)); });
+  });
+}
+
+api::ProcessMetrics Service::metrics() const {
+  api::ProcessMetrics metrics;
+  metrics.memory_bytes = io::resident_memory();
+  storage::FileWriter::Counters disk = ended_disk_;
+  for (const auto& entry : entries_) disk += entry->task->disk();
+  metrics.write_latency = disk.commit_to_written;
+  metrics.failed_writes = disk.failed_writes;
+  return metrics;
+}
+
+api::Readiness Service::readiness() const {
+  return draining_ ? api::Readiness::draining : disk_;
+}
+
+void Service::check_disk() {
+  scanner_.post([this] {
+    auto space = media_.disk().free_space(config_.recordings);
+    control_.post([this, space = std::move(space)] {
+      if (!space) {
+        disk_ = api::Readiness::disk_failing;
+        disk_problem_ = space.error().message;
+      } else if (*space < config_.min_free.bytes) {
+        disk_ = api::Readiness::disk_full;
+        disk_problem_ =
+            fmt::format("only {} are free at {}, less than min_free ({}); make room or lower it",
+                        format_byte_size({*space}), config_.recordings, format_byte_size(config_.min_free));
+      } else {
+        disk_ = api::Readiness::ready;
+      }
+      disk_check_.start(disk_check_interval, [this] { check_disk(); });
+    });
+  });
+}
+
+void Service::offer(whip::Offer offer, AnswerReply reply) {
+  Entry* entry = find_active(offer.mint_id);
+  const bool publisher_back = entry != nullptr && !entry->whip_session.empty() && !entry->whip_connected;
+  if (entry != nullptr && !publisher_back) {
+    reply(fail(ErrorCode::conflict, "{} is being published or recorded already; end that first",
+               offer.mint_id));
+    return;
+  }
+  api::StartRequest request;
+  request.mint_id = offer.mint_id;
+  if (entry == nullptr) {
+    if (auto possible = check_start(request); !possible) {
+      reply(std::unexpected(possible.error()));
+      return;
+    }
+    auto options = session_options(request, {});
+    options.arming = config_.whip_record ? recording::Arming::armed : recording::Arming::waiting;
+    entry = &add(std::move(options));
+    entry->task->open(SessionHost::Port::shared);
+  }
+  if (!entry->whip_session.empty() && on_whip_session_over) on_whip_session_over(entry->whip_session);
+  entry->whip_session = offer.session_id;
+  entry->whip_connected = true;
+  const auto connection = publisher_back ? SessionHost::Connection::renewed : SessionHost::Connection::same;
+  entry->task->host().accept_offer(
+      std::move(offer.sdp), connection,
+      [task = entry->task, publisher_back, reply = std::move(reply)](Result<std::string> answer) mutable {
+        if (!answer && !publisher_back) task->fail(answer.error().message);
+        reply(std::move(answer));
+      });
+}
+
+void Service::trickle(const std::string& session_id, whip::Fragment fragment, DoneReply reply) {
+  Entry* entry = find_whip(session_id);
+  if (entry == nullptr || !entry->task->active()) {
+    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    return;
+  }
+  for (std::string& candidate : fragment.candidates)
+    entry->task->host().add_remote_candidate(std::move(candidate));
+  reply({});
+}
+
+void Service::close(const std::string& session_id, DoneReply reply) {
+  Entry* entry = find_whip(session_id);
+  if (entry == nullptr) {
+    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    return;
+  }
+  entry->task->finish("stream_ended",
+                      [reply = std::move(reply)](const Result<recording::Status>&) mutable { reply({}); });
+}
+
+void Service::on_connection_lost(RecordingTask& task) {
+  const auto entry = std::ranges::find(entries_, &task, [](const auto& item) { return item->task.get(); });
+  if (entry == entries_.end()) return;
+  (*entry)->whip_connected = false;
+  if ((*entry)->source) (*entry)->source->handle_connection_lost();
+}
+
+void Service::on_ended(RecordingTask& task) {
+  const recording::Status& status = task.status();
+  log::info("{}: {} ({}), {} bytes in {} files, {:.1f} s of media", status.recording_id,
+            recording::to_string(status.state), status.end_reason, status.file_size_bytes,
+            status.output_paths.size(), to_seconds(status.duration));
+  ended_disk_ += task.disk();
+  ended_.push_back(status);
+  if (ended_.size() > max_remembered) ended_.pop_front();
+  // Not from within what called us: the task's own function, or its source's.
+  control_.post([this, task = task.shared_from_this()] {
+    const auto entry = std::ranges::find(entries_, task, [](const auto& item) { return item->task; });
+    if (!(*entry)->whip_session.empty() && on_whip_session_over) on_whip_session_over((*entry)->whip_session);
+    if ((*entry)->source) say_goodbye(std::move(*entry));
+    entries_.erase(entry);
+    if (draining_ && entries_.empty() && drained_) std::exchange(drained_, {})();
+  });
+}
+
+// A server that hears us leave need not wait for our silence: the connection lives on until the goodbye is
+// out.
+void Service::say_goodbye(std::unique_ptr<Entry> entry) {
+  entry->source->leave();
+  auto timer = std::make_shared<io::Timer>(control_);
+  timer->start(2 * livekit::Room::leave_timeout, [timer, entry = std::move(entry)] {});
+}
+
+void Service::drain(std::string reason, std::move_only_function<void()> drained) {
+  draining_ = true;
+  if (entries_.empty()) {
+    drained();
+    return;
+  }
+  drained_ = std::move(drained);
+  for (const auto& entry : entries_) {
+    if (entry->source) entry->source->leave();
+    entry->task->finish(reason, {});
+  }
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/recorder.hpp"
+#include "app/config.hpp"
+#include "app/finalizer.hpp"
+#include "app/livekit_source.hpp"
+#include "app/media_threads.hpp"
+#include "app/recording_task.hpp"
+#include "io/control_loop.hpp"
+#include "io/http_client.hpp"
+#include "io/system_random.hpp"
+#include "whip/endpoint.hpp"
+#include "whip/ingest.hpp"
+
+namespace holdfast::app {
+
+// All recordings of this process: what the API asks for and what WHIP brings. Control thread only, which runs
+// `control`.
+class Service final : public api::Recorder, public whip::Ingest {
+ public:
+  // Of ended recordings so many are remembered for the status; the folder has them all.
+  static constexpr std::size_t max_remembered = 1000;
+
+  // `control` and `media` outlive the service. Errors: invalid (the token endpoint's settings).
+  static Result<std::unique_ptr<Service>> create(const Config& config, io::ControlLoop& control,
+                                                 MediaThreads& media);
+  ~Service() override;
+
+  void start(api::StartRequest request, StatusReply reply) override;
+  void stop(std::string_view mint_id, StatusListReply reply) override;
+  std::vector<recording::Status> status(std::string_view mint_id) const override;
+  std::vector<recording::Status> active() const override;
+  void recordings(ScanReply reply) override;
+  api::ProcessMetrics metrics() const override;
+  api::Readiness readiness() const override;
+
+  void offer(whip::Offer offer, AnswerReply reply) override;
+  void trickle(const std::string& session_id, whip::Fragment fragment, DoneReply reply) override;
+  void close(const std::string& session_id, DoneReply reply) override;
+  // Told of WHIP sessions that ended without a DELETE.
+  std::function<void(const std::string& session_id)> on_whip_session_over;
+
+  // Takes no more, ends every recording, then calls back: all files are whole.
+  void drain(std::string reason, std::move_only_function<void()> drained);
+
+ private:
+  struct Entry;
+  Service(const Config& config, io::ControlLoop& control, MediaThreads& media);
+
+  Result<void> check_start(const api::StartRequest& request) const;
+  recording::SessionOptions session_options(const api::StartRequest& request,
+                                            std::string_view participant_suffix);
+  Result<RoomAccess> room_access(const api::StartRequest& request) const;
+  Entry& add(recording::SessionOptions options);
+  void follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access);
+  void start_participant(const api::StartRequest& request, const std::string& identity);
+  Entry* find_active(std::string_view mint_id);
+  Entry* find_whip(const std::string& session_id);
+  void on_ended(RecordingTask& task);
+  void say_goodbye(std::unique_ptr<Entry> entry);
+  void on_connection_lost(RecordingTask& task);
+  void check_disk();
+
+  const Config config_;
+  io::ControlLoop& control_;
+  MediaThreads& media_;
+  io::SystemRandom random_;
+  std::unique_ptr<livekit::TokenEndpoint> endpoint_;
+  io::HttpClient http_;
+  io::StorageThread scanner_;  // reads the folder
+  ChildFinalizer finalizer_;
+  io::Timer disk_check_;
+
+  std::vector<std::unique_ptr<Entry>> entries_;  // the oldest first: active, and those being finalized
+  std::deque<recording::Status> ended_;          // the oldest first
+  storage::FileWriter::Counters ended_disk_;
+  bool draining_ = false;
+  std::move_only_function<void()> drained_;
+  api::Readiness disk_ = api::Readiness::ready;
+  std::string disk_problem_;
+};
+
+}  // namespace holdfast::app

@@ -1,0 +1,186 @@
+#include "app/session_host.hpp"
+
+#include <utility>
+
+#include "io/clock.hpp"
+
+namespace holdfast::app {
+namespace {
+
+constexpr Duration report_interval = std::chrono::milliseconds(250);
+
+}  // namespace
+
+// The worker's side.
+class SessionHost::Resident final : public io::DatagramHandler, private recording::SessionEvents {
+ public:
+  Resident(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
+           recording::SessionOptions options, std::weak_ptr<SessionObserver> observer)
+      : worker_(worker),
+        control_(control),
+        port_(port),
+        observer_(std::move(observer)),
+        session_(std::move(options), media.environment(worker), *this, io::read_clocks()) {}
+
+  ~Resident() override { leave_port(); }
+
+  Result<std::string> accept_offer(const std::string& offer, Connection connection) {
+    const Now now = io::read_clocks();
+    if (connection == Connection::renewed) session_.reconnect(now);
+    if (auto opened = enter_port(); !opened) return std::unexpected(opened.error());
+    auto answer = session_.accept_offer(now, offer);
+    if (answer && port_ == Port::shared && ufrag_ != session_.local_ufrag()) {
+      // Credentials may have changed with the offer (an ICE restart).
+      worker_.whip.remove(*this);
+      join_shared_port();
+    }
+    return answer;
+  }
+
+  recording::Session& session() { return session_; }
+
+  void finish(std::string reason, FinishReply reply) {
+    session_.finish(std::move(reason), io::read_clocks(), outbox(),
+                    [this, reply = std::move(reply)](Result<void> result) mutable {
+                      control_.post([report = report(io::read_monotonic_clock()), result = std::move(result),
+                                     reply = std::move(reply)]() mutable {
+                        reply(std::move(report), std::move(result));
+                      });
+                    });
+  }
+
+  void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram,
+                       Outbox& outbox) override {
+    session_.handle_datagram(arrival, from, datagram, outbox);
+  }
+
+  void handle_tick(const Now& now, Outbox& outbox) override {
+    session_.handle_tick(now, outbox);
+    if (now.instant < next_report_) return;
+    next_report_ = now.instant + report_interval;
+    tell([report = report(now.instant)](SessionObserver& observer) mutable {
+      observer.on_report(std::move(report));
+    });
+  }
+
+  Instant deadline() const override { return session_.deadline(); }
+
+ private:
+  // Datagrams to nobody: before there is a socket, nothing has anyone to talk to.
+  class NoOutbox final : public Outbox {
+   public:
+    void send(const Endpoint&, Bytes) override {}
+  };
+
+  Outbox& outbox() {
+    if (outbox_ != nullptr) return *outbox_;
+    return no_outbox_;
+  }
+
+  Result<void> enter_port() {
+    if (outbox_ != nullptr) return {};
+    if (port_ == Port::own) {
+      auto socket = worker_.worker.add(Endpoint{}, *this);
+      if (!socket) return std::unexpected(socket.error());
+      outbox_ = *socket;
+    } else {
+      outbox_ = worker_.whip_outbox;
+      join_shared_port();
+    }
+    return {};
+  }
+
+  void join_shared_port() {
+    ufrag_ = session_.local_ufrag();
+    worker_.whip.add(ufrag_, *this);
+  }
+
+  void leave_port() {
+    if (outbox_ == nullptr) return;
+    if (port_ == Port::own) {
+      worker_.worker.remove(*this);
+    } else {
+      worker_.whip.remove(*this);
+    }
+  }
+
+  SessionReport report(Instant now) const { return {session_.status(now), session_.disk_counters()}; }
+
+  void tell(std::move_only_function<void(SessionObserver&)> job) {
+    control_.post([observer = observer_, job = std::move(job)]() mutable {
+      if (const auto alive = observer.lock()) job(*alive);
+    });
+  }
+  void on_connection_lost(std::string_view why) override {
+    tell([why = std::string(why)](SessionObserver& observer) { observer.on_connection_lost(why); });
+  }
+  void on_gap_limit() override {
+    tell([](SessionObserver& observer) { observer.on_gap_limit(); });
+  }
+
+  MediaWorker& worker_;
+  Executor& control_;
+  const Port port_;
+  const std::weak_ptr<SessionObserver> observer_;
+  recording::Session session_;
+  NoOutbox no_outbox_;
+  Outbox* outbox_ = nullptr;
+  std::string ufrag_;
+  Instant next_report_{};
+};
+
+SessionHost::SessionHost(MediaThreads& media, Executor& control, Port port, recording::SessionOptions options,
+                         std::weak_ptr<SessionObserver> observer)
+    : worker_(media.least_loaded()), control_(control) {
+  if (port == Port::shared) options.local = worker_.whip_candidates;
+  ++worker_.recordings;
+  resident_ =
+      std::make_unique<Resident>(media, worker_, control, port, std::move(options), std::move(observer));
+}
+
+SessionHost::~SessionHost() {
+  --worker_.recordings;
+  // After everything posted before, on the thread it belongs to.
+  worker_.worker.post([resident = std::move(resident_)] {});
+}
+
+void SessionHost::post(std::move_only_function<void(Resident&)> job) {
+  worker_.worker.post([resident = resident_.get(), job = std::move(job)]() mutable { job(*resident); });
+}
+
+void SessionHost::accept_offer(std::string offer, Connection connection, AnswerReply reply) {
+  post([this_control = &control_, offer = std::move(offer), connection,
+        reply = std::move(reply)](Resident& resident) mutable {
+    this_control->post([answer = resident.accept_offer(offer, connection),
+                        reply = std::move(reply)]() mutable { reply(std::move(answer)); });
+  });
+}
+
+void SessionHost::add_remote_candidate(std::string candidate) {
+  post([candidate = std::move(candidate)](Resident& resident) {
+    resident.session().add_remote_candidate(io::read_monotonic_clock(), candidate);
+  });
+}
+
+void SessionHost::announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track) {
+  post([kind, track = std::move(track)](Resident& resident) {
+    resident.session().announce(io::read_clocks(), kind, track ? &*track : nullptr);
+  });
+}
+
+void SessionHost::set_participant(std::string identity) {
+  post(
+      [identity = std::move(identity)](Resident& resident) { resident.session().set_participant(identity); });
+}
+
+void SessionHost::arm() {
+  post([](Resident& resident) { resident.session().arm(io::read_clocks()); });
+}
+
+void SessionHost::finish(std::string reason, FinishReply reply) {
+  post([reason = std::move(reason), reply = std::move(reply)](Resident& resident) mutable {
+    resident.finish(std::move(reason), std::move(reply));
+  });
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,52 @@
+#include "io/signals.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "io/clock.hpp"
+
+namespace holdfast::io {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A peer that closes its end is an error code to us, not a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool StopSignals::wait_until(Instant deadline) {
+  const sigset_t set = stop_signals();
+  for (;;) {
+    const Duration left = std::max(Duration::zero(), deadline - read_monotonic_clock());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec timeout{seconds.count(), (left - seconds).count()};
+    if (sigtimedwait(&set, nullptr, &timeout) > 0) return true;
+    if (errno == EAGAIN) return false;
+  }
+}
+
+void StopSignals::exit_on_next() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { _exit(130); };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace holdfast::io

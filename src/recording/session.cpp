@@ -1,0 +1,385 @@
+#include "recording/session.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "codec/h264_bitstream.hpp"
+#include "codec/opus.hpp"
+
+namespace holdfast::recording {
+namespace {
+
+constexpr Duration housekeeping_interval = std::chrono::seconds(1);
+constexpr Duration anchor_interval = std::chrono::seconds(10);
+constexpr std::array both_kinds{media::Kind::audio, media::Kind::video};
+
+std::optional<media::Codec> codec_named(std::string_view name) {
+  for (const auto codec : {media::Codec::h264, media::Codec::vp8, media::Codec::opus}) {
+    if (media::to_string(codec) == name) return codec;
+  }
+  return std::nullopt;
+}
+
+constexpr sdp::Kind sdp_kind(media::Kind kind) {
+  return kind == media::Kind::audio ? sdp::Kind::audio : sdp::Kind::video;
+}
+
+TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::optional<Ssrc> rtx_ssrc) {
+  TrackSource source;
+  source.track_id = section.track_id;
+  source.ssrc = ssrc;
+  source.retransmission = rtp::ReceiveStream::Retransmission::none;
+  rtp::Rtx rtx;
+  for (const sdp::NegotiatedCodec& codec : section.codecs) {
+    if (const auto known = codec_named(codec.name)) source.codecs.push_back({codec.payload_type, *known});
+    if (codec.rtx) rtx.types.push_back({*codec.rtx, codec.payload_type});
+    if (std::ranges::find(codec.feedback, "nack") != codec.feedback.end()) {
+      source.retransmission = rtp::ReceiveStream::Retransmission::nack;
+    }
+  }
+  if (rtx_ssrc && !rtx.types.empty()) {
+    rtx.ssrc = *rtx_ssrc;
+    source.rtx = std::move(rtx);
+  }
+  return source;
+}
+
+}  // namespace
+
+Session::Slot::Slot(const TrackOptions& track_options, Session& session)
+    : track(track_options, session.environment_.packets, session.timeline_, session) {}
+
+Session::Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events, const Now& now)
+    : options_(std::move(options)),
+      environment_(std::move(environment)),
+      events_(events),
+      now_(now),
+      output_(options_.output, environment_.storage, environment_.transcoder, timeline_,
+              [this](std::uint32_t packets, Outcome outcome) { settle(slot(media::Kind::audio).track, packets, outcome); }),
+      own_ssrc_(environment_.random.next_u32()),
+      quiet_since_(now.instant),
+      armed_(options_.arming == Arming::armed),
+      next_housekeeping_(now.instant + housekeeping_interval),
+      next_anchor_(now.instant + anchor_interval),
+      last_housekeeping_(now.instant) {
+  for (const media::Kind kind : both_kinds) {
+    slots_[static_cast<std::size_t>(kind)] =
+        std::make_unique<Slot>(TrackOptions{kind, options_.recovery_window, options_.keyframe_interval}, *this);
+  }
+  reconnect(now);
+}
+
+void Session::reconnect(const Now& now) {
+  if (peer_) output_.note(storage::ReconnectEvent{"rejoin"}, now);
+  peer::Config config;
+  config.certificate = environment_.certificate;
+  config.local = options_.local;
+  peer_ = std::make_unique<peer::Peer>(std::move(config), environment_.random);
+}
+
+Result<std::string> Session::accept_offer(const Now& now, std::string_view offer) {
+  auto answer = peer_->accept_offer(now.instant, offer, sdp::AnswerPolicy{});
+  if (answer) bind_sources(now.instant);
+  return answer;
+}
+
+void Session::add_remote_candidate(Instant now, std::string_view candidate) { peer_->add_remote_candidate(now, candidate); }
+
+void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* track) {
+  Slot& slot = this->slot(kind);
+  slot.signalled = true;
+  const bool was_muted = slot.track.muted;
+  slot.announced = track != nullptr ? std::optional(*track) : std::nullopt;
+  slot.track.muted = track != nullptr && track->muted;
+  if (was_muted != slot.track.muted) {
+    output_.note(storage::MuteEvent{journal_track(kind), slot.track.muted}, now);
+    quiet_since_ = std::max(quiet_since_, now.instant);
+  }
+  bind_sources(now.instant);
+}
+
+void Session::set_participant(const std::string& identity) { output_.set_participant(identity); }
+
+void Session::arm(const Now& now) {
+  armed_ = true;
+  quiet_since_ = now.instant;
+}
+
+const sdp::MediaSection* Session::choose_section(media::Kind kind) const {
+  const Slot& slot = this->slot(kind);
+  if (slot.signalled && !slot.announced) return nullptr;
+  for (const sdp::MediaSection& section : peer_->sections()) {
+    const bool flows = section.kind == sdp_kind(kind) && section.rejection.empty() &&
+                       section.direction == sdp::Direction::recvonly && !section.codecs.empty();
+    if (flows && (!slot.announced || slot.announced->id == section.track_id)) return &section;
+  }
+  return nullptr;
+}
+
+void Session::bind_sources(Instant now) {
+  for (const media::Kind kind : both_kinds) {
+    const sdp::MediaSection* section = choose_section(kind);
+    if (section == nullptr || section->sources.empty()) continue;
+    const sdp::Source& source = section->sources.front();
+    slot(kind).track.bind(make_source(*section, source.ssrc, source.rtx), now);
+  }
+}
+
+// The track of a packet's SSRC; an offer that lists no SSRCs leaves only the payload type to tell by.
+Track* Session::find_track(const rtp::Packet& packet, Instant now) {
+  for (const auto& slot : slots_) {
+    if (slot->track.takes(packet.ssrc)) return &slot->track;
+  }
+  for (const media::Kind kind : both_kinds) {
+    const sdp::MediaSection* section = choose_section(kind);
+    if (section == nullptr || !section->sources.empty() || !section->find_codec(packet.payload_type)) continue;
+    slot(kind).track.bind(make_source(*section, packet.ssrc, std::nullopt), now);
+    return &slot(kind).track;
+  }
+  return nullptr;
+}
+
+void Session::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) {
+  if (!finishing_) peer_->handle_datagram(arrival, from, datagram, outbox, *this);
+}
+
+void Session::on_rtp(Instant arrival, MutableBytes bytes) {
+  if (!armed_) {
+    quiet_since_ = arrival;
+    return;
+  }
+  const auto packet = rtp::Packet::parse(bytes);
+  if (!packet) return;
+  if (Track* track = find_track(*packet, arrival)) track->handle_packet(arrival, *packet);
+}
+
+void Session::on_rtcp(Instant arrival, MutableBytes packet) {
+  rtp::RtcpReader reader(packet);
+  while (const auto message = reader.next()) {
+    const auto* report = std::get_if<rtp::SenderReport>(&*message);
+    if (report == nullptr) continue;
+    for (const auto& slot : slots_) slot->track.handle_sender_report(arrival, *report);
+  }
+}
+
+void Session::on_state(peer::State state, std::string_view reason) {
+  if (state == peer::State::failed || state == peer::State::closed) events_.on_connection_lost(reason);
+}
+
+void Session::set_reorder_depth(Slot& slot) {
+  const media::TrackFormat& format = *slot.track.format();
+  if (format.codec != media::Codec::h264 || format.config == slot.reorder_config) return;
+  slot.reorder_config = format.config;
+  codec::NalReader nals(format.config);
+  while (const auto nal = nals.next()) {
+    if (codec::nal_type(*nal) != codec::NalType::sps) continue;
+    if (const auto sps = codec::Sps::parse(*nal)) slot.track.clock().set_reorder_depth(sps->max_reorder_frames.value_or(0));
+    return;
+  }
+}
+
+void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arrival) {
+  if (track.kind() == media::Kind::video && coded.picture == media::Picture::key) set_reorder_depth(slot(track.kind()));
+  if (const media::Ticks filled = output_.filled_to(track.kind()); filled > 0) track.clock().advance_to(filled);
+  const media::Stamp stamp = track.clock().stamp(coded.time, arrival);
+  const media::TrackFormat& format = *track.format();
+  media::Frame frame;
+  frame.codec = format.codec;
+  frame.pts = stamp.pts;
+  frame.dts = stamp.dts;
+  frame.duration = coded.samples * media::ticks_per_second / codec::opus_sample_rate;
+  frame.picture = coded.picture;
+  frame.damage = coded.damage;
+  frame.packets = coded.packets;
+  frame.payload = coded.payload;
+  const TimedFrame timed{frame, format};
+  const Now now = at(arrival);
+  const Outcome outcome =
+      track.kind() == media::Kind::video ? output_.push_video(timed, now) : output_.push_audio(timed, now);
+  settle(track, coded.packets, outcome);
+  if (track.kind() == media::Kind::video && output_.needs_key_frame()) track.request_key_frame(arrival);
+}
+
+void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
+  switch (outcome) {
+    case Outcome::written: track.ledger().write(packets); break;
+    case Outcome::held: break;
+    case Outcome::refused_by_disk: track.ledger().drop(rtp::DropCause::disk, packets); break;
+    case Outcome::refused_by_container: track.ledger().drop(rtp::DropCause::container, packets); break;
+    case Outcome::refused_by_transcoder: track.ledger().drop(rtp::DropCause::overload, packets); break;
+  }
+}
+
+void Session::handle_tick(const Now& now, Outbox& outbox) {
+  now_ = now;
+  if (!finishing_) {
+    if (peer_->deadline() <= now.instant) peer_->handle_timeout(now.instant, outbox, *this);
+    for (const auto& slot : slots_) {
+      if (slot->track.deadline() <= now.instant) slot->track.handle_timeout(now.instant);
+    }
+    send_feedback(now.instant, outbox);
+    watch_gap(now);
+    if (now.instant >= next_housekeeping_) keep_journal(now);
+  }
+  output_.handle_tick(now, picture_expected() ? Output::PictureExpected::yes : Output::PictureExpected::no,
+                      gap_from_ ? Output::Liveness::gap : Output::Liveness::live);
+}
+
+Instant Session::deadline() const {
+  if (finishing_) return output_.deadline();
+  Instant earliest = std::min({output_.deadline(), next_housekeeping_, peer_->deadline()});
+  for (const auto& slot : slots_) earliest = std::min(earliest, slot->track.deadline());
+  return earliest;
+}
+
+// What cannot be sent, for want of a connection, was asked for all the same: it is due again soon enough.
+void Session::send_feedback(Instant now, Outbox& outbox) {
+  for (const auto& slot : slots_) {
+    if (slot->track.deadline() > now) continue;
+    feedback_.clear();
+    rtp::RtcpBuilder builder(feedback_, own_ssrc_);
+    slot->track.append_feedback(now, builder);
+    if (!builder.empty()) peer_->send_rtcp(feedback_, outbox);
+  }
+}
+
+bool Session::picture_expected() const {
+  const Slot& video = slot(media::Kind::video);
+  if (video.signalled) return video.announced && !video.announced->muted;
+  return choose_section(media::Kind::video) != nullptr;
+}
+
+bool Session::all_muted() const {
+  bool any = false;
+  for (const auto& slot : slots_) {
+    if (!slot->announced) continue;
+    if (!slot->announced->muted) return false;
+    any = true;
+  }
+  return any;
+}
+
+std::optional<Instant> Session::last_packet() const {
+  std::optional<Instant> last;
+  for (const auto& slot : slots_) {
+    if (const auto& packet = slot->track.last_packet(); packet && (!last || *packet > *last)) last = packet;
+  }
+  return last;
+}
+
+void Session::watch_gap(const Now& now) {
+  if (all_muted()) quiet_since_ = now.instant;
+  const Instant heard = std::max(quiet_since_, last_packet().value_or(quiet_since_));
+  const Duration silence = now.instant - heard;
+  if (!gap_from_ && silence >= gap_after && output_.started()) {
+    gap_from_ = heard;
+  } else if (gap_from_ && silence < gap_after) {
+    output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(heard), "network"}, now);
+    gap_from_.reset();
+  }
+  if (options_.gap_limit > Duration::zero() && silence >= options_.gap_limit && !std::exchange(gap_limit_told_, true)) {
+    events_.on_gap_limit();
+  }
+}
+
+void Session::keep_journal(const Now& now) {
+  const std::uint64_t bytes = output_.bytes_written();
+  write_rate_ = static_cast<double>(bytes - bytes_at_housekeeping_) / to_seconds(now.instant - last_housekeeping_);
+  bytes_at_housekeeping_ = bytes;
+  last_housekeeping_ = now.instant;
+  next_housekeeping_ = now.instant + housekeeping_interval;
+
+  const bool anchors_due = now.instant >= next_anchor_;
+  if (anchors_due) next_anchor_ = now.instant + anchor_interval;
+  for (const media::Kind kind : both_kinds) {
+    Slot& slot = this->slot(kind);
+    if (const auto round_trip = peer_->round_trip()) slot.track.set_round_trip(*round_trip);
+    note_losses(kind, now);
+    if (!anchors_due || !slot.track.last_packet()) continue;
+    if (const auto anchor = slot.track.clock().anchor()) {
+      output_.note(storage::AnchorEvent{journal_track(kind), anchor->rtp, anchor->ntp, anchor->pts}, now);
+    }
+  }
+  output_.keep_journal(now);
+}
+
+void Session::note_losses(media::Kind kind, const Now& now) {
+  Slot& slot = this->slot(kind);
+  const rtp::Ledger& ledger = slot.track.ledger();
+  const int track = journal_track(kind);
+  if (const auto lost = ledger.lost() - slot.lost_noted; lost > 0) {
+    const storage::LossEvent loss{track, lost, slot.track.frames_lost() - slot.frames_lost_noted, "network"};
+    if (output_.note(loss, now)) {
+      slot.lost_noted = ledger.lost();
+      slot.frames_lost_noted = slot.track.frames_lost();
+    }
+  }
+  for (const rtp::DropCause cause : rtp::all_drop_causes) {
+    std::uint64_t& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
+    if (ledger.dropped(cause) == noted) continue;
+    const storage::LossEvent loss{track, ledger.dropped(cause) - noted, 0, std::string(rtp::to_string(cause))};
+    if (output_.note(loss, now)) noted = ledger.dropped(cause);
+  }
+  const media::Ticks stepped = slot.track.clock().counters().stepped;
+  if (stepped == slot.stepped_noted) return;
+  if (output_.note(storage::ClockStepEvent{track, stepped - slot.stepped_noted}, now)) slot.stepped_noted = stepped;
+}
+
+void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
+  now_ = now;
+  for (const auto& slot : slots_) slot->track.flush(now.instant);
+  for (const media::Kind kind : both_kinds) note_losses(kind, now);
+  finishing_ = true;
+  peer_->close(outbox);
+  output_.finish(std::move(reason), now, std::move(finished));
+}
+
+TrackStatus Session::track_status(media::Kind kind) const {
+  const Track& track = slot(kind).track;
+  TrackStatus status;
+  status.kind = kind;
+  status.muted = track.muted;
+  if (const media::TrackFormat* format = track.format()) {
+    status.codec = status.written_as = format->codec;
+    status.width = format->width;
+    status.height = format->height;
+    status.sample_rate = format->sample_rate;
+    status.channels = format->channels;
+  }
+  const bool video = kind == media::Kind::video;
+  if (!video && output_.audio_mode() == AudioMode::aac) status.written_as = media::Codec::aac;
+  status.frames = video ? output_.video_frames() : output_.audio_frames();
+  status.filler_frames = video ? output_.video_filler_frames() : output_.audio_filler_frames();
+  status.frames_lost = track.frames_lost();
+  const rtp::Ledger& ledger = track.ledger();
+  status.packets = {ledger.expected(), ledger.written(),   ledger.lost(),      ledger.dropped(),
+                    ledger.pending(),  ledger.recovered(), ledger.duplicates()};
+  return status;
+}
+
+Status Session::status(Instant now) const {
+  Status status;
+  status.recording_id = options_.output.recording_id;
+  status.mint_id = options_.output.mint_id;
+  status.state = !armed_ ? State::waiting : !output_.started() ? State::connecting : gap_from_ ? State::gap : State::recording;
+  status.format = output_.format();
+  status.format_note = output_.format_note();
+  status.output_paths = output_.part_paths();
+  status.start_time = options_.start_time;
+  status.duration = output_.duration();
+  status.file_size_bytes = output_.bytes_written();
+  for (const media::Kind kind : {media::Kind::video, media::Kind::audio}) {
+    if (slot(kind).announced || slot(kind).track.source()) status.tracks.push_back(track_status(kind));
+  }
+  if (const auto error = output_.error()) status.error = error->message;
+  status.since_last_packet = now - std::max(quiet_since_, last_packet().value_or(quiet_since_));
+  status.write_rate = write_rate_;
+  return status;
+}
+
+bool Session::ledgers_hold() const {
+  return std::ranges::all_of(slots_, [](const auto& slot) { return slot->track.ledger().check(); });
+}
+
+}  // namespace holdfast::recording

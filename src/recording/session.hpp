@@ -1,0 +1,162 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/executor.hpp"
+#include "base/outbox.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "media/timeline.hpp"
+#include "peer/peer.hpp"
+#include "recording/output.hpp"
+#include "recording/status.hpp"
+#include "recording/track.hpp"
+#include "rtp/packet_pool.hpp"
+
+namespace holdfast::recording {
+
+// Whether media is recorded from the start, or only once arm() was called: until then the stream is live and left alone.
+enum class Arming : std::uint8_t { armed, waiting };
+
+struct SessionOptions {
+  OutputOptions output;
+  WallTime start_time;
+  Duration recovery_window = std::chrono::milliseconds(1500);
+  Duration keyframe_interval = std::chrono::seconds(4);
+  Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
+  std::vector<Endpoint> local;                    // our candidates, for WHIP; LiveKit learns us from our checks
+  Arming arming = Arming::armed;
+};
+
+// What a session borrows: all of it outlives the session.
+struct SessionEnvironment {
+  Random& random;
+  std::shared_ptr<const dtls::Certificate> certificate;
+  rtp::PacketPool& packets;  // the worker's
+  storage::StorageContext storage;
+  Executor& transcoder;  // runs this session's jobs in order
+};
+
+// A track as signalling announces it (LiveKit); WHIP announces none, the offer says it all.
+struct AnnouncedTrack {
+  std::string id;  // the track's SID
+  bool muted = false;
+};
+
+class SessionEvents {
+ public:
+  virtual ~SessionEvents() = default;
+  // The connection failed or was closed by the other side, and will not come back by itself. Recording goes on waiting.
+  virtual void on_connection_lost(std::string_view why) = 0;
+  // Nothing came for gap_limit: the owner is to finish it.
+  virtual void on_gap_limit() = 0;
+};
+
+// One recording, from the connection to the files: peer -> tracks -> output. It lives through any number of connections
+// and sources on one timeline. Sans-IO but for what the storage context does; worker thread only.
+class Session final : private peer::Sink, private TrackOwner {
+ public:
+  // Nothing came for this long: state gap.
+  static constexpr Duration gap_after = std::chrono::seconds(2);
+
+  // `events` outlives the session.
+  Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events, const Now& now);
+
+  // The other side's offer, the first or a later one; gives the answer. Errors: as peer::Peer::accept_offer.
+  Result<std::string> accept_offer(const Now& now, std::string_view offer);
+  void add_remote_candidate(Instant now, std::string_view candidate);
+  // The next offer is of a new connection, with keys and credentials of its own.
+  void reconnect(const Now& now);
+  const std::string& local_ufrag() const { return peer_->local_ufrag(); }
+
+  // What signalling says of the track of that kind that is to be recorded; null: there is none now.
+  void announce(const Now& now, media::Kind kind, const AnnouncedTrack* track);
+  void set_participant(const std::string& identity);
+  void arm(const Now& now);
+  // For the journal.
+  void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
+
+  void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox);
+  void handle_tick(const Now& now, Outbox& outbox);
+  Instant deadline() const;
+
+  // Says goodbye to the other side and ends the files; calls back when they are whole. Afterwards handle_tick() must go on
+  // until then (a failing disk is tried again), and nothing else is of use but status().
+  void finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished);
+
+  // `output_paths`, sizes, tracks and counts as they are now; state connecting, recording or gap.
+  Status status(Instant now) const;
+  storage::FileWriter::Counters disk_counters() const { return output_.disk_counters(); }
+  // For tests: whether every track's ledger adds up.
+  bool ledgers_hold() const;
+
+ private:
+  struct Slot {
+    Slot(const TrackOptions& track_options, Session& session);
+
+    Track track;
+    std::optional<AnnouncedTrack> announced;
+    bool signalled = false;  // announce() was ever called for it
+    // What the journal knows of the ledger and the clock.
+    std::uint64_t lost_noted = 0;
+    std::array<std::uint64_t, rtp::drop_causes> dropped_noted{};
+    std::uint64_t frames_lost_noted = 0;
+    media::Ticks stepped_noted = 0;
+    ByteVector reorder_config;  // the parameter sets for which the reorder depth was set
+  };
+
+  void on_rtp(Instant arrival, MutableBytes packet) override;
+  void on_rtcp(Instant arrival, MutableBytes packet) override;
+  void on_state(peer::State state, std::string_view reason) override;
+  void on_frame(Track& track, const codec::CodedFrame& frame, Instant arrival) override;
+
+  Slot& slot(media::Kind kind) { return *slots_[static_cast<std::size_t>(kind)]; }
+  const Slot& slot(media::Kind kind) const { return *slots_[static_cast<std::size_t>(kind)]; }
+  void bind_sources(Instant now);
+  const sdp::MediaSection* choose_section(media::Kind kind) const;
+  Track* find_track(const rtp::Packet& packet, Instant now);
+  static void settle(Track& track, std::uint32_t packets, Outcome outcome);
+  static void set_reorder_depth(Slot& slot);
+  void send_feedback(Instant now, Outbox& outbox);
+  void watch_gap(const Now& now);
+  bool picture_expected() const;
+  bool all_muted() const;
+  std::optional<Instant> last_packet() const;
+  void keep_journal(const Now& now);
+  void note_losses(media::Kind kind, const Now& now);
+  TrackStatus track_status(media::Kind kind) const;
+  // Both clocks at the instant of a packet, from the reading at the last tick.
+  Now at(Instant instant) const { return {instant, now_.wall + (instant - now_.instant)}; }
+
+  const SessionOptions options_;
+  SessionEnvironment environment_;
+  SessionEvents& events_;
+  Now now_;
+  media::Timeline timeline_;
+  Output output_;
+  std::array<std::unique_ptr<Slot>, 2> slots_;  // by media::Kind
+  std::unique_ptr<peer::Peer> peer_;
+  Ssrc own_ssrc_;
+  ByteVector feedback_;
+
+  Instant quiet_since_;  // silence counts from here, or from the last packet if that is later
+  std::optional<Instant> gap_from_;
+  bool gap_limit_told_ = false;
+  bool armed_;
+  bool finishing_ = false;
+  Instant next_housekeeping_;
+  Instant next_anchor_;
+  std::uint64_t bytes_at_housekeeping_ = 0;
+  Instant last_housekeeping_;
+  double write_rate_ = 0;
+};
+
+}  // namespace holdfast::recording

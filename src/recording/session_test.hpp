@@ -1,0 +1,250 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recording/media_file_test.hpp"
+#include "recording/session.hpp"
+#include "recording/studio_test.hpp"
+#include "sim/sim_clock.hpp"
+#include "sim/sim_disk.hpp"
+#include "sim/sim_net.hpp"
+#include "sim/time_of_day.hpp"
+#include "storage/journal.hpp"
+
+namespace holdfast::recording {
+
+using namespace std::chrono_literals;
+using media::Kind;
+
+// Runs each job a little later, in order, on the simulated clock.
+class SimExecutor final : public Executor {
+ public:
+  SimExecutor(sim::SimClock& clock, Duration latency) : clock_(clock), latency_(latency) {}
+  void post(Job job) override { clock_.schedule_in(latency_, std::move(job)); }
+
+ private:
+  sim::SimClock& clock_;
+  const Duration latency_;
+};
+
+// A recording session behind a simulated socket, driven as io::Worker drives it: what comes is handed over at
+// once, the tick follows within 5 ms.
+class Recorder final : private SessionEvents {
+ public:
+  static constexpr Duration tick_interval = 5ms;
+
+  Recorder(sim::SimClock& clock, sim::SimNet& net, const Endpoint& at, storage::Disk& disk,
+           SessionOptions options, std::size_t budget)
+      : clock_(clock),
+        budget_(budget),
+        session(std::move(options),
+                {random_,
+                 certificate(),
+                 packets_,
+                 {disk, storage_, worker_, budget_, [&clock] { return clock.now(); }},
+                 pool_},
+                *this, clock.both()),
+        out(net.attach(at, [this](const Endpoint& from, Bytes datagram) { take(from, datagram); })) {
+    clock.drive([this] { return finished ? never : session.deadline(); }, [this](Instant) { tick(); });
+  }
+
+  void finish(std::string reason) {
+    session.finish(std::move(reason), clock_.both(), out,
+                   [this](Result<void> result) { finished = std::move(result); });
+  }
+  std::size_t most_on_the_way() const { return most_on_the_way_; }
+  std::size_t packets_waiting() const { return packets_.in_use(); }
+
+ private:
+  static std::shared_ptr<const dtls::Certificate> certificate() {
+    static const auto made = dtls::Certificate::generate().value();
+    return made;
+  }
+  void take(const Endpoint& from, Bytes datagram) {
+    scratch_.assign(datagram.begin(), datagram.end());
+    session.handle_datagram(clock_.now(), from, scratch_, out);
+    if (std::exchange(tick_pending_, true)) return;
+    clock_.schedule_in(tick_interval, [this] {
+      tick_pending_ = false;
+      if (!finished) tick();
+    });
+  }
+  void tick() {
+    session.handle_tick(clock_.both(), out);
+    ASSERT_TRUE(session.ledgers_hold());
+    most_on_the_way_ = std::max(most_on_the_way_, budget_.used());
+    if (on_tick) on_tick();
+  }
+  void on_connection_lost(std::string_view why) override { lost_because = why; }
+  void on_gap_limit() override { gap_limit_reached = true; }
+
+  sim::SimClock& clock_;
+  SeededRandom random_{99};
+  rtp::PacketPool packets_{4096};
+  storage::WriteBudget budget_;
+  SimExecutor storage_{clock_, 1ms};
+  SimExecutor worker_{clock_, 0ms};
+  SimExecutor pool_{clock_, 2ms};
+  ByteVector scratch_;
+  bool tick_pending_ = false;
+  std::size_t most_on_the_way_ = 0;
+
+ public:
+  Session session;
+  Outbox& out;
+  std::function<void()> on_tick;
+  std::optional<Result<void>> finished;
+  bool gap_limit_reached = false;
+  std::string lost_because;
+};
+
+inline const Endpoint studio_at{IpAddress::from_v4(192, 0, 2, 1), 1000};
+inline const Endpoint second_studio_at{IpAddress::from_v4(192, 0, 2, 1), 1001};
+inline const Endpoint recorder_at{IpAddress::from_v4(192, 0, 2, 2), 2000};
+
+// A publisher, a recording of it, and what lies between and behind them, all simulated.
+class SessionTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t seed = 4711;
+
+  SessionTest() {
+    options.output.directory = "/recordings";
+    options.output.recording_id = "m-1_20260101T000000.000Z";
+    options.output.mint_id = "m-1";
+    options.start_time = clock.wall();
+    options.local = {recorder_at};
+    EXPECT_TRUE(disk.make_directories("/recordings").has_value());
+  }
+
+  // To be set before the first publisher.
+  SessionOptions options;
+  std::size_t budget = std::size_t{512} << 20;
+  enum class Tracks { both, video, audio };
+
+  Recorder& recorder() {
+    if (!recorder_) {
+      recorder_ = std::make_unique<Recorder>(clock, net, recorder_at, disk, options, budget);
+      recorder_->on_tick = [this] { watch_growth(); };
+    }
+    return *recorder_;
+  }
+  Session& session() { return recorder().session; }
+  Studio& studio() { return *studios_.back(); }
+
+  // A publisher comes and is connected; nothing is played yet.
+  void connect(Tracks tracks = Tracks::both, const Footage& footage = small_h264()) {
+    publish::PublisherOptions publishes;
+    if (tracks != Tracks::audio) publishes.video = footage.video.front().codec;
+    if (tracks != Tracks::video) publishes.audio = media::Codec::opus;
+    const Endpoint& at = studios_.empty() ? studio_at : second_studio_at;
+    if (!studios_.empty()) session().reconnect(clock.both());
+    studios_.push_back(std::make_unique<Studio>(clock, net, at, footage, publishes, seed + studios_.size()));
+    const auto answer = session().accept_offer(clock.both(), studio().offer());
+    ASSERT_TRUE(answer.has_value()) << answer.error().message;
+    const auto accepted = studio().publisher.accept_answer(clock.now(), *answer);
+    ASSERT_TRUE(accepted.has_value()) << accepted.error().message;
+    ASSERT_TRUE(clock.run_until([&] { return studio().publisher.state() == peer::State::connected; }, 5s));
+    clock.run_for(50ms);
+  }
+  void play(Kind kind) { studio().play(kind); }
+  void play_both() {
+    play(Kind::video);
+    play(Kind::audio);
+  }
+  void stop_both() {
+    studio().stop(Kind::video);
+    studio().stop(Kind::audio);
+  }
+  // As a LiveKit room tells of a track; what is not announced is not recorded then.
+  void announce(Kind kind, bool muted) {
+    const AnnouncedTrack track{studio().track_id(kind), muted};
+    session().announce(clock.both(), kind, &track);
+  }
+  void run_for(Duration span) { clock.run_for(span); }
+  // What is under way arrives, then the recording ends.
+  void finish(std::string reason = "stopped") {
+    stop_both();
+    run_for(50ms);
+    recorder().finish(std::move(reason));
+    ASSERT_TRUE(clock.run_until([&] { return recorder().finished.has_value(); }, 30s));
+    EXPECT_TRUE(recorder().finished->has_value()) << recorder().finished->error().message;
+  }
+
+  Status status() { return session().status(clock.now()); }
+  State state() { return status().state; }
+  const PacketCounts packets(Kind kind) { return track_status(kind).packets; }
+  TrackStatus track_status(Kind kind) {
+    const Status now = status();
+    const auto found = std::ranges::find(now.tracks, kind, &TrackStatus::kind);
+    EXPECT_NE(found, now.tracks.end());
+    return found == now.tracks.end() ? TrackStatus{} : *found;
+  }
+
+  // What is on the disk.
+  ByteVector bytes(std::size_t part = 0) {
+    const auto paths = status().output_paths;
+    EXPECT_LT(part, paths.size());
+    return part < paths.size() ? disk.content(paths[part]) : ByteVector{};
+  }
+  MediaFile file(std::size_t part = 0) { return read_media_file(bytes(part)); }
+  storage::Journal journal() {
+    return storage::parse_journal(disk.content("/recordings/m-1_20260101T000000.000Z.journal.jsonl"));
+  }
+  template <typename Event>
+  std::vector<Event> events() {
+    std::vector<Event> found;
+    for (const storage::JournalEntry& entry : journal().entries) {
+      if (const auto* event = std::get_if<Event>(&entry.event)) found.push_back(*event);
+    }
+    return found;
+  }
+
+  // The longest time so far in which the files did not grow, from the first byte to now.
+  Duration longest_standstill() {
+    return std::max(longest_standstill_, grew_at_ ? clock.now() - *grew_at_ : Duration{});
+  }
+  void forget_standstill() {
+    longest_standstill_ = {};
+    if (grew_at_) grew_at_ = clock.now();
+  }
+  std::optional<Instant> first_byte_at() const { return first_byte_at_; }
+
+  std::vector<ByteVector> sent_pictures() const {
+    std::vector<ByteVector> pictures;
+    for (const auto& each : studios_) {
+      for (const ByteVector& frame : each->sent(Kind::video)) pictures.push_back(picture_of(frame));
+    }
+    return pictures;
+  }
+
+  sim::SimClock clock;
+  sim::TimeOfDay time_of_day{clock};
+  sim::SimNet net{clock, seed};
+  sim::SimDisk disk;
+
+ private:
+  void watch_growth() {
+    const std::uint64_t size = recorder_->session.status(clock.now()).file_size_bytes;
+    if (size == size_) return;
+    size_ = size;
+    if (grew_at_) longest_standstill_ = std::max(longest_standstill_, clock.now() - *grew_at_);
+    if (!first_byte_at_) first_byte_at_ = clock.now();
+    grew_at_ = clock.now();
+  }
+
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<std::unique_ptr<Studio>> studios_;
+  std::uint64_t size_ = 0;
+  std::optional<Instant> grew_at_;
+  std::optional<Instant> first_byte_at_;
+  Duration longest_standstill_{};
+};
+
+}  // namespace holdfast::recording

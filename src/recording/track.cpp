@@ -1,0 +1,142 @@
+#include "recording/track.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "codec/opus.hpp"
+
+namespace holdfast::recording {
+namespace {
+
+constexpr int clock_rate(media::Kind kind) {
+  return kind == media::Kind::video ? static_cast<int>(media::ticks_per_second) : codec::opus_sample_rate;
+}
+
+constexpr rtp::DropCause cause_of(codec::Discard why) {
+  switch (why) {
+    case codec::Discard::incomplete: return rtp::DropCause::incomplete;
+    case codec::Discard::no_key_frame: return rtp::DropCause::no_key_frame;
+    case codec::Discard::malformed: return rtp::DropCause::malformed;
+    case codec::Discard::empty: return rtp::DropCause::empty;
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+Track::Track(const TrackOptions& options, rtp::PacketPool& pool, media::Timeline& timeline, TrackOwner& owner)
+    : options_(options), pool_(pool), owner_(owner), clock_(timeline, clock_rate(options.kind)) {}
+
+void Track::bind(TrackSource source, Instant now) {
+  if (source_ && source_->ssrc == source.ssrc && source_->track_id == source.track_id) {
+    source_ = std::move(source);  // payload types may have been added
+    return;
+  }
+  flush(now);
+  if (source_) clock_.restart();
+  rtp::ReceiveStream::Config config;
+  config.ssrc = source.ssrc;
+  config.clock_rate = static_cast<std::uint32_t>(clock_rate(options_.kind));
+  config.rtx = source.rtx;
+  config.retransmission = source.retransmission;
+  config.recovery_window = options_.recovery_window;
+  if (options_.kind == media::Kind::video) {
+    config.keyframe_interval = options_.keyframe_interval;
+  } else {
+    config.recovery_packets = rtp::ReceiveStream::audio_recovery_packets;
+  }
+  source_ = std::move(source);
+  stream_.emplace(std::move(config), pool_, ledger_);
+  depacketizer_.reset();
+  begun_ = before_ = {};
+}
+
+bool Track::takes(Ssrc ssrc) const {
+  return source_ && (source_->ssrc == ssrc || (source_->rtx && source_->rtx->ssrc == ssrc));
+}
+
+void Track::handle_packet(Instant arrival, const rtp::Packet& packet) {
+  last_packet_ = arrival;
+  stream_->handle_packet(arrival, packet, *this);
+}
+
+void Track::handle_sender_report(Instant arrival, const rtp::SenderReport& report) {
+  if (!source_ || report.sender != source_->ssrc) return;
+  stream_->handle_sender_report(arrival, report.info);
+  if (const auto& clock = stream_->sender_clock()) clock_.handle_report({clock->ntp, clock->time}, clock->arrival);
+}
+
+void Track::set_round_trip(Duration sample) {
+  if (stream_) stream_->set_round_trip(sample);
+}
+
+void Track::handle_timeout(Instant now) {
+  if (stream_) stream_->handle_timeout(now, *this);
+}
+
+void Track::append_feedback(Instant now, rtp::RtcpBuilder& out) {
+  if (stream_) stream_->append_feedback(now, out);
+}
+
+void Track::flush(Instant now) {
+  if (stream_) stream_->flush(now, *this);
+  if (depacketizer_) depacketizer_->flush(*this);
+}
+
+void Track::request_key_frame(Instant now) {
+  if (stream_ && options_.kind == media::Kind::video) stream_->request_key_frame(now);
+}
+
+std::optional<media::Codec> Track::codec_of(PayloadType payload_type) const {
+  const auto found = std::ranges::find(source_->codecs, payload_type, &PayloadCodec::payload_type);
+  if (found == source_->codecs.end()) return std::nullopt;
+  return found->codec;
+}
+
+void Track::handle_packet(const rtp::MediaPacket& packet) {
+  const auto codec = codec_of(packet.payload_type);
+  if (!codec) {
+    ledger_.drop(rtp::DropCause::malformed, 1);
+    return;
+  }
+  if (!depacketizer_ || codec_ != *codec) {
+    // A payload type may change on a live SSRC (LiveKit's backup codec): what was begun ends here.
+    if (depacketizer_) depacketizer_->flush(*this);
+    depacketizer_ = codec::make_depacketizer(*codec);
+    codec_ = *codec;
+  }
+  if (!begun_.known || begun_.time != packet.time) {
+    before_ = begun_;
+    begun_ = {true, packet.time, packet.arrival};
+  }
+  depacketizer_->push({packet.time, packet.marker, packet.payload}, *this);
+}
+
+void Track::handle_loss(std::uint64_t) {
+  if (depacketizer_) depacketizer_->handle_loss(*this);
+}
+
+void Track::handle_restart() {
+  clock_.restart();
+  if (depacketizer_) depacketizer_->handle_loss(*this);
+}
+
+void Track::frame(const codec::CodedFrame& frame) {
+  // A frame without a marker comes out only when the first packet of the next is pushed.
+  const Begun& begun = before_.known && before_.time == frame.time ? before_ : begun_;
+  if (codec::is_blank_tail(frame)) {
+    ledger_.drop(rtp::DropCause::blank_tail, frame.packets);
+    return;
+  }
+  if (frame.picture == media::Picture::key && options_.kind == media::Kind::video) {
+    stream_->handle_key_frame(begun.arrival);
+  }
+  owner_.on_frame(*this, frame, begun.arrival);
+}
+
+void Track::discard(codec::Discard why, std::uint32_t packets) {
+  if (why == codec::Discard::incomplete) ++frames_lost_;
+  ledger_.drop(cause_of(why), packets);
+}
+
+}  // namespace holdfast::recording
