@@ -1,0 +1,46 @@
+# Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run build test prove san tsan lint format clean packages peers
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build  ## install, build, then record a synthetic streamer with one live status line
+	@python3 scripts/run_demo.py
+
+build: packages  ## install, build the program into build/release/holdfast
+	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release --target holdfast
+
+test: peers build  ## install, build, run every test; says what it skipped and why
+	@cmake --build --preset release
+	@ctest --preset release
+	@scripts/run_e2e.sh
+
+prove: peers build  ## repeat every figure that the project promises, in full counts (about an hour)
+	@scripts/run_e2e.sh --prove
+
+san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --preset san && cmake --build --preset san && ctest --preset san
+
+tsan: packages  ## the unit tests under ThreadSanitizer
+	@cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
+
+lint: peers build  ## format, include arrows, tidy on changed files, scripts
+	@python3 scripts/lint.py
+
+format: peers  ## put every C++ file in the project's format
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format -i
+
+clean:  ## remove what was built; the downloaded test peers stay
+	@rm -rf build/release build/debug build/san build/tsan build/e2e
+
+packages:
+	@mkdir -p build
+	@scripts/install_packages.sh build
+
+peers:
+	@mkdir -p build
+	@scripts/install_packages.sh build test
+	@scripts/install_test_peers.sh

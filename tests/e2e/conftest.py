@@ -1,0 +1,121 @@
+"""Fixtures of the end-to-end tests: the world around the program, and the figures that they print at the end.
+
+`--prove` takes the full counts that the project promises; without it the same tests take seeded samples.
+"""
+import random
+import re
+import shutil
+
+import pytest
+
+from harness import livekit, publishers
+from harness.paths import HOLDFAST, ROOT
+from harness.service import Holdfast
+from harness.wire import may_listen
+
+FIGURES = []
+
+
+def pytest_addoption(parser):
+    parser.addoption("--prove", action="store_true", help="full counts instead of seeded samples")
+    parser.addoption("--seed", type=int, default=1, help="of everything random")
+
+
+def pytest_report_header(config):
+    listening = "yes" if may_listen() else "no (needs CAP_NET_RAW): frames and tails are judged by the file alone"
+    return f"seed {config.getoption('--seed')}; listens on the wire: {listening}"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not HOLDFAST.exists() and "service" in getattr(item, "fixturenames", []):
+            item.add_marker(pytest.mark.skip(reason="build/release/holdfast is not built: say `make build`"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if FIGURES:
+        terminalreporter.section("figures")
+        for line in FIGURES:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def figure(request):
+    """figure("first byte", 0.21, "s", most=1) prints the value at the end, and fails when it is over its limit."""
+    def note(name, value, unit="", most=None, least=None):
+        shown = f"{value:.3f}" if isinstance(value, float) else f"{value}"
+        limit = "".join(f" ({word} {bound})" for word, bound in (("at most", most), ("at least", least)) if bound is not None)
+        FIGURES.append(f"{request.node.name}: {name}: {shown} {unit}{limit}")
+        assert most is None or value <= most, f"{name}: {shown} {unit}, allowed are {most}"
+        assert least is None or value >= least, f"{name}: {shown} {unit}, wanted are {least}"
+    return note
+
+
+@pytest.fixture
+def proving(request):
+    return request.config.getoption("--prove")
+
+
+@pytest.fixture
+def dice(request):
+    """Random numbers of this test: the same ones with the same --seed."""
+    return random.Random(f"{request.config.getoption('--seed')} {request.node.name}")
+
+
+@pytest.fixture
+def folder(request):
+    """An empty folder for the test's logs and recordings; kept after it, for looking."""
+    path = ROOT / "build/e2e" / re.sub(r"[^\w.-]+", "_", request.node.name)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def livekit_server():
+    path = ROOT / "build/e2e/livekit-server"
+    path.mkdir(parents=True, exist_ok=True)
+    server = livekit.LiveKitServer(path)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def programs():
+    """What a test starts and leaves running ends with it, the last first."""
+    running = []
+    yield running
+    for program in reversed(running):
+        program.end()
+
+
+@pytest.fixture
+def service(folder, programs, livekit_server):
+    """service() starts a `holdfast serve` that knows the LiveKit server; further flags as arguments."""
+    def start(*flags, name="holdfast"):
+        where = folder / name
+        where.mkdir(exist_ok=True)
+        programs.append(Holdfast(where, livekit_server.url, *flags))
+        return programs[-1]
+    return start
+
+
+@pytest.fixture
+def stream(folder, programs, livekit_server):
+    """stream("room", codec="h264") publishes the pattern there with LiveKit's SDK and returns when it is live."""
+    def publish(room, tracks=2, **options):
+        programs.append(publishers.livekit(folder, livekit_server, room, **options))
+        programs[-1].event("live")
+        livekit_server.wait_for_tracks(room, tracks)
+        return programs[-1]
+    return publish
+
+
+@pytest.fixture
+def whip(folder, programs):
+    """whip("chromium", url) publishes the pattern there and returns when it is live."""
+    def publish(kind, url, **options):
+        programs.append(publishers.whip(folder, kind, url, **options))
+        programs[-1].event("live")
+        return programs[-1]
+    return publish

@@ -1,0 +1,83 @@
+"""Records a live stream for a while and judges the file by the promises that every recording has to keep."""
+import contextlib
+import time
+
+from harness import media
+from harness.growth import GrowthWatch
+from harness.waiting import steadily
+from harness.wire import Wire, frame_times, may_listen
+
+FIRST_BYTE_AFTER_START = 1.0
+FIRST_BYTE_AFTER_KEY_FRAME = 0.100
+LONGEST_PAUSE = 0.150
+STOP_ANSWER = 2.0
+AV_OFFSET = 0.040
+
+
+def listening(**ports):
+    """A Wire where the machine allows it, else None."""
+    return Wire(**ports) if may_listen() else contextlib.nullcontext()
+
+
+def frames_arrived(wire, before):
+    """[(seconds by RTP time, arrival)] of the video frames that were whole on the wire before a moment."""
+    return [(when, at) for when, at in frame_times(wire.video()) if at < before]
+
+
+def judge_growth(figure, watch, wire, called):
+    if called:
+        figure("first byte after the start call", watch.first_byte - called, "s", most=FIRST_BYTE_AFTER_START)
+    stream_pause = 0.0
+    if wire:
+        arrivals = [at for _, at in frame_times(wire.video())]
+        figure("first byte after the first key frame was whole", watch.first_byte - arrivals[0], "s",
+               most=FIRST_BYTE_AFTER_KEY_FRAME)
+        stream_pause = max(later - earlier for earlier, later in zip(arrivals, arrivals[1:]))
+        figure("longest pause of the stream itself", stream_pause, "s")
+    figure("slowest look at the file", watch.slowest_poll, "s")
+    # A stream that pauses by itself (the publisher had no CPU) cannot make a file grow.
+    figure("longest time without growth", watch.longest_pause(), "s", most=max(LONGEST_PAUSE, stream_pause + 0.06))
+
+
+def judge_frames(figure, content, wire, stopped_at):
+    figure("frames in the file", len(content.video_times), least=30)
+    figure("frames whose number cannot be read", content.unreadable(), most=0)
+    figure("numbers left out, by publisher or recorder", len(content.missing()))
+    if wire:
+        # What came in the last 100 ms before the stop call may or may not have made it.
+        figure("frames on the wire but not in the file",
+               max(0, len(frames_arrived(wire, stopped_at - 0.1)) - len(content.video_times)), most=0)
+
+
+def judge_recording(figure, service, mint_id, seconds, wire_port, codecs, start=None, **fields):
+    """Starts, waits, stops; judges. `start` begins the recording where it is not the API's start call (WHIP)."""
+    with GrowthWatch(service.recordings) as watch, listening(**wire_port) as wire:
+        called = None if start else time.monotonic()
+        if start:
+            start()
+        else:
+            reply = service.start(mint_id, **fields)
+            assert reply.status == 201, reply
+        service.wait_for_state(mint_id, "recording")
+        steadily(seconds, service.alive)
+        judge_growth(figure, watch, wire, called)
+        stopped_at = time.monotonic()
+        status = service.finish(mint_id)
+        figure("stop answers after", time.monotonic() - stopped_at, "s", most=STOP_ANSWER)
+    path = status["output_path"]
+    assert media.codecs(path) == codecs
+    assert media.decode_errors(path) == []
+    content = media.read(path)
+    judge_frames(figure, content, wire, stopped_at)
+    judge_ledger(status)
+    figure("sound minus picture (flash and beep, median)", content.offset(), "s", most=AV_OFFSET, least=-AV_OFFSET)
+    return status, content
+
+
+def judge_ledger(status):
+    """Nothing is lost silently: every packet of every track is accounted for."""
+    assert status["tracks"], status
+    for track in status["tracks"]:
+        packets = track["packets"]
+        assert packets["expected"] == sum(packets.get(part, 0) for part in ("written", "lost", "dropped", "pending")), track
+        assert packets["lost"] == 0, track

@@ -1,0 +1,102 @@
+"""The program under test: `holdfast serve` and its HTTP API."""
+import contextlib
+import http.client
+import json
+import pathlib
+import re
+import signal
+
+from harness.livekit import KEY, SECRET
+from harness.paths import HOLDFAST
+from harness.program import Program, free_port, free_udp_ports
+
+WORKERS = 2
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+class Holdfast(Program):
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast"):
+        self.port, self.recordings = free_port(), folder / "recordings"
+        command = [HOLDFAST, "serve", "--listen", f"127.0.0.1:{self.port}", "--recordings", self.recordings,
+                   "--workers", WORKERS, "--media-listen", f"127.0.0.1:{free_udp_ports(WORKERS)}"]
+        if livekit_url:
+            command += ["--livekit-url", livekit_url, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET,
+                        "--livekit-room", "{mint_id}"]
+        self.recordings.mkdir(exist_ok=True)
+        super().__init__([*command, *flags], folder / f"{name}.log")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.wait_for(self._answers, 10, "to answer")
+
+    def _answers(self):
+        with contextlib.suppress(OSError):
+            return self.request("GET", "/health").status == 200
+
+    def request(self, method, path, body=None, headers=None, timeout=10):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            if isinstance(body, dict):
+                body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
+            connection.request(method, path, body, headers or {})
+            reply = connection.getresponse()
+            return Reply(reply.status, reply.headers, reply.read().decode(errors="replace"))
+        finally:
+            connection.close()
+
+    def start(self, mint_id, **fields):
+        return self.request("POST", f"/api/recording/start/{mint_id}", fields or None)
+
+    def stop(self, mint_id):
+        return self.request("POST", f"/api/recording/stop/{mint_id}")
+
+    def status(self, mint_id):
+        return self.request("GET", f"/api/recording/status/{mint_id}").json
+
+    def wait_for_state(self, mint_id, *states, seconds=15):
+        def reached():
+            status = self.status(mint_id)
+            return status if status.get("state") in states else None
+        try:
+            return self.wait_for(reached, seconds, f"{mint_id} to be {' or '.join(states)}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nlast status: {self.status(mint_id)}") from None
+
+    def record(self, mint_id, **fields):
+        """Starts a recording and returns its file's path once media is being written."""
+        reply = self.start(mint_id, **fields)
+        assert reply.status == 201, reply
+        return pathlib.Path(self.wait_for_state(mint_id, "recording")["output_path"])
+
+    def finish(self, mint_id):
+        """Stops a recording; returns the stop reply's body."""
+        reply = self.stop(mint_id)
+        assert reply.status == 200, reply
+        return reply.json
+
+    def metric(self, name):
+        """The sum of a metric over its labels; None when it is not there."""
+        text = self.request("GET", "/metrics").body
+        values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)", text, re.MULTILINE)
+        return sum(map(float, values)) if values else None
+
+    def resident_kib(self):
+        """Anonymous and shared resident memory, without the file mappings that come and go with the page cache."""
+        fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", pathlib.Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE))
+        return int(fields["RssAnon"])
+
+    def open_files(self):
+        return len(list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def kill(self):
+        """kill -9."""
+        self.end(signal.SIGKILL)

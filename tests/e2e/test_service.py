@@ -1,0 +1,175 @@
+"""The HTTP API: right answers to right and to wrong requests, while a recording goes on."""
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import media
+from harness.malformed import malformed_requests
+from harness.paths import HOLDFAST, PROMTOOL, ROOT
+from harness.waiting import steadily
+
+H264 = {"codec": "h264"}
+
+
+def test_a_recording_answers_as_the_api_says(service, stream):
+    stream("answers", **H264)
+    program = service()
+    started = program.start("answers")
+    assert started.status == 201
+    for key in ("success", "recording_id", "mint_id", "state", "output_path", "format_used", "start_time",
+                "duration_seconds", "file_size_bytes", "tracks", "error"):
+        assert key in started.json, key
+    program.wait_for_state("answers", "recording")
+    steadily(2, program.alive)
+    active = program.request("GET", "/api/recording/active").json
+    assert "answers" in json.dumps(active)
+    stopped = program.finish("answers")
+    assert stopped["state"] in ("stopped", "finalizing") and stopped["success"] is True
+    assert stopped["file_size_bytes"] > 0 and stopped["duration_seconds"] > 1
+    assert "answers" in json.dumps(program.request("GET", "/api/recordings").json)
+    assert "mpegts" in json.dumps(program.request("GET", "/api/recording/formats").json)
+
+
+def test_a_second_start_is_refused_and_the_first_goes_on(service, stream):
+    stream("twice", **H264)
+    program = service()
+    path = program.record("twice")
+    assert program.start("twice").status == 409
+    size = path.stat().st_size
+    steadily(1, program.alive)
+    assert path.stat().st_size > size
+    assert program.status("twice")["state"] == "recording"
+
+
+def test_stop_twice_is_no_error_and_the_file_stays_whole(service, stream):
+    stream("stop-twice", **H264)
+    program = service()
+    path = program.record("stop-twice")
+    steadily(2, program.alive)
+    program.finish("stop-twice")
+    data = path.read_bytes()
+    again = program.stop("stop-twice")
+    assert again.status in (200, 404) and again.json["state"] == "stopped", again
+    assert path.read_bytes() == data
+    assert media.decode_errors(path) == []
+
+
+def test_nothing_known_is_404(service):
+    program = service()
+    for reply in (program.stop("nobody"), program.request("GET", "/api/recording/status/nobody")):
+        assert reply.status == 404
+        assert reply.json["success"] is False and reply.json["state"] == "stopped"
+
+
+@pytest.mark.parametrize("field, value", [("format", "avi"), ("format", 7), ("audio", "mp3"), ("video_quality", "best"),
+                                          ("livekit_url", "http://127.0.0.1"), ("livekit_url", "file:///etc/passwd"),
+                                          ("mint_id", "../up"), ("mint_id", ".hidden"), ("mint_id", "a" * 129)])
+def test_a_wrong_field_is_named(service, field, value):
+    program = service()
+    reply = program.request("POST", "/api/recording/start", {"mint_id": "fields", field: value})
+    assert reply.status in (400, 422), reply
+    assert field in reply.body, reply
+
+
+def test_other_origins_and_hosts_are_refused(service):
+    program = service()
+    assert program.request("POST", "/api/recording/start/web", headers={"Origin": "http://evil.example"}).status == 403
+    assert program.request("POST", "/api/recording/start/web", headers={"Host": "evil.example"}).status in (400, 403, 421)
+    assert program.request("GET", "/api/recording/status/web").status == 404
+
+
+def test_malformed_requests_leave_no_trace(service, stream, dice, figure, proving):
+    stream("hammered", **H264)
+    program = service()
+    path = program.record("hammered")
+    steadily(3, program.alive)
+    files, memory, size = program.open_files(), program.resident_kib(), path.stat().st_size
+    count = 1000
+    wrong = []
+    for request in malformed_requests(dice, count):
+        status = request.send(program.port)
+        if status is not None and not 400 <= status < 500:
+            wrong.append((status, str(request)))
+    program.alive()
+    assert not wrong, wrong[:10]
+    steadily(1, program.alive)
+    figure(f"memory after {count} malformed requests", (program.resident_kib() - memory) / 1024, "MiB more", most=2.0)
+    figure("open files more", program.open_files() - files, most=0)
+    assert path.stat().st_size > size and program.status("hammered")["state"] == "recording"
+    assert len(program.request("GET", "/api/recording/active").body.split("hammered")) > 1
+    program.finish("hammered")
+    assert media.decode_errors(path) == []
+
+
+def test_memory_stays_flat(service, stream, figure, proving):
+    settle, watched = (60, 540) if proving else (15, 25)
+    stream("flat", codec="h264", bitrate=2_000_000, texture=20)
+    program = service()
+    program.record("flat")
+    steadily(settle, program.alive)
+    samples = []
+    steadily(watched, lambda: (program.alive(), samples.append(program.resident_kib())))
+    figure(f"memory over {watched} s, after {settle} s", (max(samples) - samples[0]) / 1024, "MiB more", most=1.0)
+    figure("memory of the whole program", samples[-1] / 1024, "MiB anonymous")
+    program.finish("flat")
+
+
+def test_metrics_are_what_the_alerts_read(service, stream):
+    stream("metered", **H264)
+    program = service()
+    program.record("metered")
+    steadily(3, program.alive)
+    for name in ("recording_file_size_bytes", "recording_memory_usage_mb", "recording_disk_write_rate"):
+        assert (program.metric(name) or 0) > 0, name
+    assert program.metric("recording_zero_packet_streak") < 2
+    text = program.request("GET", "/metrics").body
+    checked = subprocess.run([PROMTOOL, "check", "metrics"], input=text, text=True, capture_output=True)
+    assert checked.returncode != 1, checked.stderr  # 3 is a matter of taste: names that the users gave us
+
+
+def test_the_alert_rules_fire_when_they_should():
+    rules = ROOT / "packaging/prometheus"
+    for command in (["check", "rules", rules / "alerts.yml"], ["test", "rules", rules / "alerts_test.yml"]):
+        done = subprocess.run([PROMTOOL, *command], text=True, capture_output=True, cwd=rules)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_export_makes_a_faststart_mp4_of_a_growing_and_of_a_finished_file(service, stream, folder):
+    stream("export", **H264)
+    program = service()
+    path = program.record("export")
+    steadily(4, program.alive)
+    for name in ("growing", "finished"):
+        out = folder / f"{name}.mp4"
+        done = subprocess.run([HOLDFAST, "export", path, out], text=True, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert media.decode_errors(out) == []
+        data = out.read_bytes()
+        assert data.index(b"moov") < data.index(b"mdat")
+        assert set(media.codecs(out)) == {"video", "audio"}
+        if name == "growing":
+            program.finish("export")
+    copied = folder / "copied.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", copied], check=True)
+    assert abs(media.read(copied).offset() - media.read(path).offset()) < 0.02
+
+
+def test_bound_elsewhere_it_needs_a_token_or_the_word_insecure(folder):
+    done = subprocess.run([HOLDFAST, "serve", "--listen", "0.0.0.0:0", "--recordings", folder], text=True,
+                          capture_output=True, timeout=10)
+    assert done.returncode != 0 and "--insecure" in done.stderr + done.stdout, done
+
+
+def test_a_taken_port_is_said(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        begun = time.monotonic()
+        done = subprocess.run([HOLDFAST, "serve", "--listen", address, "--recordings", folder], text=True,
+                              capture_output=True, timeout=10)
+    assert done.returncode != 0 and address in done.stderr + done.stdout, done
+    assert time.monotonic() - begun < 5
