@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests/e2e against build/release/holdfast. Arguments go to pytest: a test's name, -k WORD, --prove.
+# Runs tests/e2e against build/release/holdfast. Arguments go to pytest: test_crash.py, -k WORD, --prove.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-exec build/peers/venv/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e tests/e2e "$@"
+cd "$(dirname "$0")/../tests/e2e"
+exec ../../build/peers/venv/bin/python -m pytest "$@"

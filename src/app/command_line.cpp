@@ -2,9 +2,14 @@
 
 #include <unistd.h>
 
+extern "C" {
+#include <libavutil/log.h>
+}
+
 #include <cstdio>
 
 #include "app/arguments.hpp"
+#include "base/log.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -21,10 +26,21 @@ std::map<std::string, std::string> read_environment() {
   return variables;
 }
 
+void set_log_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: spdlog::set_level(spdlog::level::debug); break;
+    case LogLevel::info: spdlog::set_level(spdlog::level::info); break;
+    case LogLevel::warn: spdlog::set_level(spdlog::level::warn); break;
+    case LogLevel::error: spdlog::set_level(spdlog::level::err); break;
+  }
+}
+
 int execute(const ServeCommand& command) {
+  set_log_level(command.config.log_level);
   return run_serve(command.config);
 }
 int execute(const RecordCommand& command) {
+  set_log_level(command.config.log_level);
   return run_record(command.config, command.options);
 }
 int execute(const PublishOptions& options) {
@@ -40,6 +56,8 @@ int execute(const PrintCommand& command) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  // Its remarks are about its own insides; what users must know comes back to us as errors.
+  av_log_set_level(AV_LOG_FATAL);
   const auto command = parse_arguments(argc, argv, read_environment());
   if (!command) {
     fmt::print(stderr, "holdfast: {}\n", command.error().message);

@@ -46,8 +46,7 @@ Result<void> MediaThreads::listen(const Endpoint& listen) {
     const auto local = opened.get_future().get();
     if (!local) return std::unexpected(local.error());
     if (local->address == IpAddress() || local->address == IpAddress::from_v4(0, 0, 0, 0)) {
-      for (const IpAddress& address : io::host_addresses())
-        worker->whip_candidates.push_back({address, local->port});
+      worker->whip_candidates = io::host_endpoints(local->port);
     } else {
       worker->whip_candidates.push_back(*local);
     }

@@ -258,7 +258,7 @@ class StatusLine {
   void print(const Totals& totals, std::uint64_t late_frames, Instant now) {
     if (!totals.live_since || now < next_) return;
     const double seconds = to_seconds(now - last_);
-    const auto elapsed = to_milliseconds(now - *totals.live_since) / 1000;
+    const auto elapsed = (to_milliseconds(now - *totals.live_since) + 500) / 1000;
     const double rate =
         next_ == Instant{} ? 0 : static_cast<double>(totals.sent.bytes - bytes_) * 8e-6 / seconds;
     fmt::print(stderr,

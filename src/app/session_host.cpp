@@ -26,8 +26,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
 
   Result<std::string> accept_offer(const std::string& offer, Connection connection) {
     const Now now = io::read_clocks();
-    if (connection == Connection::renewed) session_.reconnect(now);
     if (auto opened = enter_port(); !opened) return std::unexpected(opened.error());
+    if (connection == Connection::renewed) session_.reconnect(now);
     auto answer = session_.accept_offer(now, offer);
     if (answer && port_ == Port::shared && ufrag_ != session_.local_ufrag()) {
       // Credentials may have changed with the offer (an ICE restart).
@@ -83,6 +83,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
       auto socket = worker_.worker.add(Endpoint{}, *this);
       if (!socket) return std::unexpected(socket.error());
       outbox_ = *socket;
+      // Without candidates of ours the server would learn us from our checks, and then wait a second for something better.
+      session_.set_local(io::host_endpoints((*socket)->local_endpoint().port));
     } else {
       outbox_ = worker_.whip_outbox;
       join_shared_port();

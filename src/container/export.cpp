@@ -64,19 +64,22 @@ class Remux {
     if (auto opened = open_input(); !opened) return std::unexpected(opened.error());
     if (auto opened = open_output(); !opened) return std::unexpected(opened.error());
     if (auto copied = copy(); !copied) return std::unexpected(copied.error());
-    if (auto ended = check_output(av_write_trailer(output_.get())); !ended)
+    if (auto ended = check_output(av_write_trailer(output_.get())); !ended) {
       return std::unexpected(ended.error());
-    if (auto closed = check_output(avio_closep(&output_->pb)); !closed)
+    }
+    if (auto closed = check_output(avio_closep(&output_->pb)); !closed) {
       return std::unexpected(closed.error());
-    if (report_.video_frames + report_.audio_frames == 0)
+    }
+    if (report_.video_frames + report_.audio_frames == 0) {
       return fail(ErrorCode::invalid, "{} has no whole frame", input_path_);
+    }
     return report_;
   }
 
  private:
-  // A track of the input that goes to the output.
+  // A track of the input.
   struct Track {
-    int output_index;
+    int output_index = -1;                  // of a track that does not go, -1
     std::optional<std::int64_t> first_pts;  // in the output's time base
     std::optional<std::int64_t> last_dts;
     std::int64_t last_step = 0;
@@ -100,8 +103,10 @@ class Remux {
   Result<void> open_output() {
     const std::string url = "file:" + output_path_;  // whatever characters the path has
     AVFormatContext* output = nullptr;
-    if (auto made = check_output(avformat_alloc_output_context2(&output, nullptr, "mp4", url.c_str())); !made)
+    if (auto made = check_output(avformat_alloc_output_context2(&output, nullptr, "mp4", url.c_str()));
+        !made) {
       return made;
+    }
     output_.reset(output);
     output->avoid_negative_ts = AVFMT_AVOID_NEG_TS_MAKE_ZERO;
     for (unsigned i = 0; i < input_->nb_streams; ++i) {
@@ -133,12 +138,13 @@ class Remux {
     }
     AVStream* const stream = avformat_new_stream(output_.get(), nullptr);
     if (stream == nullptr) return check_output(AVERROR(ENOMEM));
-    if (auto copied = check_output(avcodec_parameters_copy(stream->codecpar, &parameters)); !copied)
+    if (auto copied = check_output(avcodec_parameters_copy(stream->codecpar, &parameters)); !copied) {
       return copied;
+    }
     stream->codecpar->codec_tag = 0;
     stream->time_base = source.time_base;
     stream->avg_frame_rate = source.avg_frame_rate;
-    tracks_.back().emplace(Track{stream->index, {}, {}, 0});
+    tracks_.back().output_index = stream->index;
     return {};
   }
 
@@ -151,23 +157,25 @@ class Remux {
       auto written = write_packet();
       av_packet_unref(packet_.get());
       if (!written) return written;
-      if (!tell_progress())
+      if (!tell_progress()) {
         return fail(ErrorCode::unavailable, "the export of {} was cancelled", input_path_);
+      }
     }
   }
 
   Result<void> write_packet() {
     const auto index = static_cast<std::size_t>(packet_->stream_index);
-    if (index >= tracks_.size() || !tracks_[index]) return {};
-    Track& track = *tracks_[index];
+    if (index >= tracks_.size() || tracks_[index].output_index < 0) return {};
+    Track& track = tracks_[index];
     if (!set_times(track)) {
       ++report_.damaged;
       return {};
     }
     const AVMediaType type = input_->streams[index]->codecpar->codec_type;
     packet_->stream_index = track.output_index;
-    if (auto written = check_output(av_interleaved_write_frame(output_.get(), packet_.get())); !written)
+    if (auto written = check_output(av_interleaved_write_frame(output_.get(), packet_.get())); !written) {
       return written;
+    }
     ++(type == AVMEDIA_TYPE_VIDEO ? report_.video_frames : report_.audio_frames);
     return {};
   }
@@ -218,7 +226,7 @@ class Remux {
   av::Packet packet_;
   av::InputContext input_;
   av::OutputContext output_;
-  std::vector<std::optional<Track>> tracks_;  // of the input
+  std::vector<Track> tracks_;  // of the input
   Unwrapper times_;
   std::int64_t percent_told_ = -1;
   ExportReport report_;

@@ -96,8 +96,9 @@ LibavMuxer::~LibavMuxer() {
 Result<void> LibavMuxer::open() {
   AVFormatContext* context = nullptr;
   const char* const name = format_ == Format::mkv ? "matroska" : "mp4";
-  if (auto made = check(avformat_alloc_output_context2(&context, nullptr, name, nullptr), "set up"); !made)
+  if (auto made = check(avformat_alloc_output_context2(&context, nullptr, name, nullptr), "set up"); !made) {
     return made;
+  }
   context_.reset(context);
   auto* const buffer = static_cast<std::uint8_t*>(av_malloc(buffer_size));
   context->pb = avio_alloc_context(buffer, buffer_size, 1, &written_, nullptr, append_to_vector, nullptr);
@@ -209,8 +210,9 @@ Ticks LibavMuxer::duration_of(const media::Frame& frame) {
   // before.
   Track& track = tracks_[frame.track];
   if (frame.duration > 0) return frame.duration;
-  if (track.last_dts)
+  if (track.last_dts) {
     track.usual_duration = std::clamp<Ticks>(frame.dts - *track.last_dts, 1, media::ticks_per_second);
+  }
   track.last_dts = frame.dts;
   return track.usual_duration;
 }
@@ -225,8 +227,9 @@ Result<void> LibavMuxer::flush(ByteVector& out) {
     fragment_begin_.reset();
     // Else libavformat would put the next fragment where this one's durations end, and holes would vanish.
     if (auto marked = check(av_opt_set(context_->priv_data, "movflags", "+frag_discont", 0), "flush");
-        !marked)
+        !marked) {
       return marked;
+    }
   }
   return fetch(out);
 }

@@ -64,11 +64,11 @@ class MpegTsMuxer final : public Muxer {
   ByteVector pat_;
   ByteVector pmt_;
 
-  bool started_ = false;      // by the first frame
-  media::Ticks present_ = 0;  // the latest time heard of
-  media::Ticks clock_ = 0;               // where the next packet lies; never goes back
-  media::Ticks pcr_ = 0;                 // the last reference written
-  media::Ticks tables_at_ = 0;           // clock_ at the last tables
+  bool started_ = false;        // by the first frame
+  media::Ticks present_ = 0;    // the latest time heard of
+  media::Ticks clock_ = 0;      // where the next packet lies; never goes back
+  media::Ticks pcr_ = 0;        // the last reference written
+  media::Ticks tables_at_ = 0;  // clock_ at the last tables
 
   ByteVector before_;  // what goes before the payload of the frame being written: PES header first
 };

@@ -292,16 +292,18 @@ TEST_F(MpegTs, HoldsEveryWholeFrameWhereverItIsCut) {
   constexpr std::uint64_t seed = 7;
   SCOPED_TRACE(fmt::format("seed {}", seed));
   SeededRandom random(seed);
-  for (int i = 0; i < 200; ++i)
+  for (int i = 0; i < 200; ++i) {
     cuts.push_back(muxed.ends[1] + random.below(muxed.bytes.size() - muxed.ends[1]));
+  }
   for (const std::size_t cut : cuts) {
     const auto whole = static_cast<std::size_t>(
         std::ranges::count_if(muxed.ends, [&](std::size_t end) { return end <= cut; }));
     const auto found = demux(Bytes(muxed.bytes).first(cut)).of[0];
     ASSERT_GE(found.size(), whole) << "cut at " << cut;
     ASSERT_LE(found.size(), whole + 1) << "cut at " << cut;
-    for (std::size_t i = 0; i < whole; ++i)
+    for (std::size_t i = 0; i < whole; ++i) {
       ASSERT_TRUE(ends_with(found[i].bytes, recording.frames[i].bytes)) << cut;
+    }
   }
 }
 
@@ -371,8 +373,9 @@ TEST_F(MpegTs, GoesOnWithAnotherPictureSizeButNotWithAnotherCodec) {
 }
 
 TEST(FormatNames, AreReadAsTheyAreWritten) {
-  for (const Format format : {Format::mpegts, Format::mp4, Format::mkv})
+  for (const Format format : {Format::mpegts, Format::mp4, Format::mkv}) {
     EXPECT_EQ(parse_format(to_string(format)), format);
+  }
   EXPECT_EQ(parse_format("ts"), Format::mpegts);
   EXPECT_EQ(parse_format("matroska"), Format::mkv);
   EXPECT_EQ(parse_format("avi"), std::nullopt);

@@ -22,10 +22,12 @@ inline std::string run(const std::string& command) {
   std::FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return "cannot run " + command;
   std::array<char, 4096> chunk{};
-  for (std::size_t got = 0; (got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;)
+  for (std::size_t got = 0; (got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) {
     output.append(chunk.data(), got);
-  if (const int status = ::pclose(pipe); status != 0)
+  }
+  if (const int status = ::pclose(pipe); status != 0) {
     output += "\n(exit status " + std::to_string(status) + ")";
+  }
   return output;
 }
 

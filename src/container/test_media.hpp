@@ -123,8 +123,9 @@ inline Stream encode_video(Codec codec, const VideoOptions& options = {}) {
     }
     av_opt_set(it.priv_data, "preset", "ultrafast", 0);
     av_opt_set(it.priv_data, "tune", options.reordering == Reordering::yes ? "psnr" : "zerolatency", 0);
-    if (options.reordering == Reordering::yes)
+    if (options.reordering == Reordering::yes) {
       av_opt_set(it.priv_data, "x264-params", "bframes=2:b-adapt=0", 0);
+    }
   });
   Picture picture(av_frame_alloc());
   picture->width = options.width;
@@ -142,8 +143,9 @@ inline Stream encode_video(Codec codec, const VideoOptions& options = {}) {
   codec::NalReader nals(stream.frames.at(0).bytes);
   while (const auto nal = nals.next()) {
     const codec::NalType type = codec::nal_type(*nal);
-    if (type == codec::NalType::sps || type == codec::NalType::pps)
+    if (type == codec::NalType::sps || type == codec::NalType::pps) {
       codec::append_annex_b(*nal, stream.format.config);
+    }
   }
   return stream;
 }

@@ -94,8 +94,9 @@ class TsChecker {
     random_access_ = discontinuity_ = false;
     if ((control & 2) != 0) {
       const std::size_t length = body[0];
-      if ((control & 1) != 0 ? length > 182 : length != 183)
+      if ((control & 1) != 0 ? length > 182 : length != 183) {
         return fault("adaptation field of {} bytes", length);
+      }
       read_adaptation(pid, body.subspan(1, length));
       body = body.subspan(1 + length);
     }
@@ -215,8 +216,9 @@ class TsChecker {
     pes.declared_length = load_u16(body.data() + 4);
     const std::size_t header = body[8];
     const bool has_dts = (body[7] & 0x40) != 0;
-    if ((body[7] & 0x80) == 0 || header != (has_dts ? 10U : 5U) || body.size() < 9 + header)
+    if ((body[7] & 0x80) == 0 || header != (has_dts ? 10U : 5U) || body.size() < 9 + header) {
       return fault("PES without PTS");
+    }
     for (const std::size_t at : {std::size_t{9}, std::size_t{11}, std::size_t{13}}) {
       if ((body[at] & 1) == 0) fault("marker bit of the PTS");
     }

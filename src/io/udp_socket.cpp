@@ -206,11 +206,11 @@ Endpoint UdpSocket::local_endpoint() const {
   return from_socket_address(storage);
 }
 
-std::vector<IpAddress> host_addresses() {
-  std::vector<IpAddress> reachable;
-  std::vector<IpAddress> loopback;
+std::vector<Endpoint> host_endpoints(std::uint16_t port) {
+  std::vector<Endpoint> reachable;
+  std::vector<Endpoint> loopback;
   ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return {IpAddress::from_v4(127, 0, 0, 1)};
+  if (getifaddrs(&list) != 0) return {{IpAddress::from_v4(127, 0, 0, 1), port}};
   for (const ifaddrs* item = list; item != nullptr; item = item->ifa_next) {
     if (item->ifa_addr == nullptr || (item->ifa_flags & IFF_UP) == 0) continue;
     const int family = item->ifa_addr->sa_family;
@@ -219,10 +219,11 @@ std::vector<IpAddress> host_addresses() {
     std::memcpy(&storage, item->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     const IpAddress address = from_socket_address(storage).address;
     if (address.is_link_local()) continue;
-    (address.is_loopback() ? loopback : reachable).push_back(address);
+    (address.is_loopback() ? loopback : reachable).push_back({address, port});
   }
   freeifaddrs(list);
-  return reachable.empty() ? loopback : reachable;
+  reachable.insert(reachable.end(), loopback.begin(), loopback.end());
+  return reachable;
 }
 
 }  // namespace holdfast::io

@@ -75,7 +75,8 @@ class UdpSocket final : public Outbox {
   std::uint32_t receive_overflows_ = 0;
 };
 
-// The host's own addresses that others may reach: up, not loopback, not link-local. Loopback ones when there is nothing else.
-std::vector<IpAddress> host_addresses();
+// Where a socket on that port, bound to every address, can be reached: the host's addresses that are up and not link-local,
+// loopback ones last.
+std::vector<Endpoint> host_endpoints(std::uint16_t port);
 
 }  // namespace holdfast::io

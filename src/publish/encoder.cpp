@@ -30,7 +30,8 @@ void set_option(AVCodecContext* context, const char* name, const char* value) {
 }
 
 // Feeds one frame and takes the one packet that an encoder without delay gives for it.
-Result<EncodedFrame> encode_one(AVCodecContext* context, AVFrame* frame, AVPacket* packet, EncodedFrame encoded) {
+Result<EncodedFrame> encode_one(AVCodecContext* context, AVFrame* frame, AVPacket* packet,
+                                EncodedFrame encoded) {
   if (const int error = avcodec_send_frame(context, frame); error < 0) {
     return fail(ErrorCode::internal, "{} refused a frame: {}", context->codec->name, describe(error));
   }
@@ -45,9 +46,15 @@ Result<EncodedFrame> encode_one(AVCodecContext* context, AVFrame* frame, AVPacke
 
 }  // namespace
 
-void AvDeleter::operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
-void AvDeleter::operator()(AVFrame* frame) const { av_frame_free(&frame); }
-void AvDeleter::operator()(AVPacket* packet) const { av_packet_free(&packet); }
+void AvDeleter::operator()(AVCodecContext* context) const {
+  avcodec_free_context(&context);
+}
+void AvDeleter::operator()(AVFrame* frame) const {
+  av_frame_free(&frame);
+}
+void AvDeleter::operator()(AVPacket* packet) const {
+  av_packet_free(&packet);
+}
 
 VideoEncoder::VideoEncoder(VideoSettings settings, AVCodecContext* context)
     : settings_(settings), context_(context), frame_(av_frame_alloc()), packet_(av_packet_alloc()) {}
@@ -81,8 +88,8 @@ Result<VideoEncoder> VideoEncoder::open(const VideoSettings& settings) {
     set_option(context, "lag-in-frames", "0");
   }
   if (const int error = avcodec_open2(context, context->codec, nullptr); error < 0) {
-    return fail(ErrorCode::invalid, "{} does not take {}x{} at {} frames/s: {}", name, settings.width, settings.height,
-                settings.frames_per_second, describe(error));
+    return fail(ErrorCode::invalid, "{} does not take {}x{} at {} frames/s: {}", name, settings.width,
+                settings.height, settings.frames_per_second, describe(error));
   }
   AVFrame* frame = encoder.frame_.get();
   frame->format = context->pix_fmt;
@@ -146,7 +153,8 @@ std::vector<float> test_tone(std::uint64_t frame) {
   for (std::uint64_t i = 0; i < OpusEncoder::samples_per_frame; ++i) {
     const std::uint64_t position = (frame * OpusEncoder::samples_per_frame + i) % rate;
     const bool beep = position < rate / 10;
-    const double phase = 2 * std::numbers::pi * (beep ? 1000.0 : 440.0) * static_cast<double>(position) / static_cast<double>(rate);
+    const double phase = 2 * std::numbers::pi * (beep ? 1000.0 : 440.0) * static_cast<double>(position) /
+                         static_cast<double>(rate);
     const auto value = static_cast<float>((beep ? 0.5 : 0.05) * std::sin(phase));
     samples.insert(samples.end(), {value, value});
   }

@@ -75,7 +75,8 @@ class OpusEncoder {
   std::unique_ptr<AVPacket, AvDeleter> packet_;
 };
 
-// 20 ms of the test tone, interleaved stereo: a quiet 440 Hz, and a loud 1 kHz beep in the first 100 ms of each second.
+// 20 ms of the test tone, interleaved stereo: a quiet 440 Hz, and a loud 1 kHz beep in the first 100 ms of
+// each second.
 std::vector<float> test_tone(std::uint64_t frame);
 
 }  // namespace holdfast::publish

@@ -19,10 +19,14 @@ std::string describe(int error) {
 
 std::optional<media::Codec> codec_of(const AVStream& stream) {
   switch (stream.codecpar->codec_id) {
-    case AV_CODEC_ID_H264: return media::Codec::h264;
-    case AV_CODEC_ID_VP8: return media::Codec::vp8;
-    case AV_CODEC_ID_OPUS: return media::Codec::opus;
-    default: return std::nullopt;
+    case AV_CODEC_ID_H264:
+      return media::Codec::h264;
+    case AV_CODEC_ID_VP8:
+      return media::Codec::vp8;
+    case AV_CODEC_ID_OPUS:
+      return media::Codec::opus;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -57,13 +61,17 @@ class FileSource final : public Source {
   int audio_index_ = -1;
   std::optional<media::Codec> video_;
   std::optional<media::Codec> audio_;
-  media::Ticks offset_ = 0;   // added to the file's times: all rounds before this one
-  media::Ticks latest_ = 0;   // the end of the latest frame given
+  media::Ticks offset_ = 0;  // added to the file's times: all rounds before this one
+  media::Ticks latest_ = 0;  // the end of the latest frame given
   bool empty_round_ = true;
 };
 
-void FileSource::CloseInput::operator()(AVFormatContext* context) const { avformat_close_input(&context); }
-void FileSource::FreeFilter::operator()(AVBSFContext* context) const { av_bsf_free(&context); }
+void FileSource::CloseInput::operator()(AVFormatContext* context) const {
+  avformat_close_input(&context);
+}
+void FileSource::FreeFilter::operator()(AVBSFContext* context) const {
+  av_bsf_free(&context);
+}
 
 Result<void> FileSource::open() {
   AVFormatContext* context = nullptr;
@@ -85,7 +93,9 @@ Result<void> FileSource::open() {
   }
   if (!video_ && !audio_) {
     return fail(ErrorCode::unsupported,
-                "{} has no H.264, VP8 or Opus; make one that has: ffmpeg -i {} -c:v libx264 -bf 0 -c:a libopus out.mkv", path_, path_);
+                "{} has no H.264, VP8 or Opus; make one that has: ffmpeg -i {} -c:v libx264 -bf 0 -c:a "
+                "libopus out.mkv",
+                path_, path_);
   }
   if (video_ == media::Codec::h264) {
     return unwrap_h264();
@@ -103,7 +113,8 @@ Result<void> FileSource::unwrap_h264() {
     filter->time_base_in = context_->streams[video_index_]->time_base;
   }
   if (error >= 0) error = av_bsf_init(filter);
-  if (error < 0) return fail(ErrorCode::unsupported, "the H.264 of {} cannot be unwrapped: {}", path_, describe(error));
+  if (error < 0)
+    return fail(ErrorCode::unsupported, "the H.264 of {} cannot be unwrapped: {}", path_, describe(error));
   return {};
 }
 

@@ -16,15 +16,19 @@ std::uint64_t to_ntp(WallTime wall) {
   const auto since = wall.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
   const auto fraction = static_cast<std::uint64_t>((since - seconds).count());
-  return (static_cast<std::uint64_t>(seconds.count()) + ntp_unix_offset) << 32 | (fraction << 32) / 1'000'000'000;
+  return (static_cast<std::uint64_t>(seconds.count()) + ntp_unix_offset) << 32 |
+         (fraction << 32) / 1'000'000'000;
 }
 
 sdp::Codec sdp_codec(media::Codec codec) {
   switch (codec) {
-    case media::Codec::h264: return sdp::h264_codec();
-    case media::Codec::vp8: return sdp::vp8_codec();
+    case media::Codec::h264:
+      return sdp::h264_codec();
+    case media::Codec::vp8:
+      return sdp::vp8_codec();
     case media::Codec::opus:
-    case media::Codec::aac: break;
+    case media::Codec::aac:
+      break;
   }
   return sdp::opus_codec();
 }
@@ -69,7 +73,9 @@ Publisher::Track::Track(media::Codec track_codec, Random& random)
 
 Publisher::Publisher(const PublisherOptions& options, std::shared_ptr<const dtls::Certificate> certificate,
                      std::vector<Endpoint> local, Random& random)
-    : options_(options), peer_(peer_config(std::move(certificate), std::move(local)), random), stream_id_(random.ice_string(16)) {
+    : options_(options),
+      peer_(peer_config(std::move(certificate), std::move(local)), random),
+      stream_id_(random.ice_string(16)) {
   for (const auto& codec : {options.audio, options.video}) {
     if (codec) tracks_[static_cast<std::size_t>(media::kind_of(*codec))].emplace(*codec, random);
   }
@@ -101,7 +107,8 @@ Result<void> Publisher::accept_answer(Instant now, std::string_view answer) {
   bool any = false;
   for (auto& track : tracks_) {
     if (!track) continue;
-    const auto kind = media::kind_of(track->codec) == media::Kind::video ? sdp::Kind::video : sdp::Kind::audio;
+    const auto kind =
+        media::kind_of(track->codec) == media::Kind::video ? sdp::Kind::video : sdp::Kind::audio;
     for (const sdp::MediaSection& section : peer_.sections()) {
       if (section.kind != kind || section.codecs.empty()) continue;
       const sdp::NegotiatedCodec& codec = section.codecs.front();
@@ -113,11 +120,14 @@ Result<void> Publisher::accept_answer(Instant now, std::string_view answer) {
       any = true;
     }
   }
-  if (!any) return fail(ErrorCode::refused, "the server takes none of the codecs offered; try --video h264 or --video vp8");
+  if (!any)
+    return fail(ErrorCode::refused,
+                "the server takes none of the codecs offered; try --video h264 or --video vp8");
   return {};
 }
 
-void Publisher::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) {
+void Publisher::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram,
+                                Outbox& outbox) {
   outbox_ = &outbox;
   peer_.handle_datagram(arrival, from, datagram, outbox, *this);
   outbox_ = nullptr;
@@ -132,7 +142,9 @@ void Publisher::handle_timeout(const Now& now, Outbox& outbox) {
   }
 }
 
-Instant Publisher::deadline() const { return std::min(peer_.deadline(), next_report_); }
+Instant Publisher::deadline() const {
+  return std::min(peer_.deadline(), next_report_);
+}
 
 std::uint32_t Publisher::timestamp(const Track& track, media::Ticks time) const {
   const bool video = media::kind_of(track.codec) == media::Kind::video;
@@ -172,7 +184,8 @@ void Publisher::on_rtcp(Instant, MutableBytes packet) {
           if (again && peer_.send_rtp(*again, *outbox_)) ++counters_.resent;
         });
       }
-    } else if (std::holds_alternative<rtp::PictureLoss>(*message) || std::holds_alternative<rtp::FullIntraRequest>(*message)) {
+    } else if (std::holds_alternative<rtp::PictureLoss>(*message) ||
+               std::holds_alternative<rtp::FullIntraRequest>(*message)) {
       key_frame_wanted_ = true;
       ++counters_.key_frame_requests;
     }

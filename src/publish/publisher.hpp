@@ -29,11 +29,12 @@ struct PublisherCounters {
   std::uint64_t frames = 0;
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;               // of the RTP packets, plain
-  std::uint64_t resent = 0;             // packets sent again for a NACK
+  std::uint64_t resent = 0;              // packets sent again for a NACK
   std::uint64_t key_frame_requests = 0;  // PLI and FIR
 };
 
-// The sending side of one WebRTC connection: packetises frames, answers NACKs, states sender reports. Sans-IO; one thread.
+// The sending side of one WebRTC connection: packetises frames, answers NACKs, states sender reports.
+// Sans-IO; one thread.
 class Publisher final : private peer::Sink {
  public:
   // `random` outlives the publisher. `local`: our candidates.
@@ -48,7 +49,8 @@ class Publisher final : private peer::Sink {
   void handle_timeout(const Now& now, Outbox& outbox);
   Instant deadline() const;
 
-  // Sends a frame whose capture instant is `now`. Before the connection stands, and for a track that was refused, it goes nowhere.
+  // Sends a frame whose capture instant is `now`. Before the connection stands, and for a track that was
+  // refused, it goes nowhere.
   void send(const Now& now, const EncodedFrame& frame, Outbox& outbox);
   // Whether a key frame was asked for since the last call.
   bool take_key_frame_request() { return std::exchange(key_frame_wanted_, false); }
@@ -83,7 +85,7 @@ class Publisher final : private peer::Sink {
   peer::Peer peer_;
   std::string stream_id_;
   std::array<std::optional<Track>, 2> tracks_;  // by media::Kind
-  Outbox* outbox_ = nullptr;  // during handle_datagram(), for resends
+  Outbox* outbox_ = nullptr;                    // during handle_datagram(), for resends
   bool key_frame_wanted_ = false;
   std::string failure_;
   Instant next_report_ = never;

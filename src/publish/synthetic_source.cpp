@@ -37,11 +37,12 @@ class SyntheticSource final : public Source {
 
  private:
   media::Ticks video_time() const {
-    return static_cast<media::Ticks>(video_->frame) * media::ticks_per_second / video_->settings.frames_per_second;
+    return static_cast<media::Ticks>(video_->frame) * media::ticks_per_second /
+           video_->settings.frames_per_second;
   }
   media::Ticks audio_time() const {
-    return static_cast<media::Ticks>(audio_->frame) * OpusEncoder::samples_per_frame * media::ticks_per_second /
-           OpusEncoder::sample_rate;
+    return static_cast<media::Ticks>(audio_->frame) * OpusEncoder::samples_per_frame *
+           media::ticks_per_second / OpusEncoder::sample_rate;
   }
   Result<EncodedFrame> next_video(media::Picture wanted, WallTime wall) {
     draw_test_picture(video_->picture, video_->frame, media::to_duration(video_time()), wall);
@@ -60,7 +61,8 @@ Result<std::unique_ptr<Source>> open_synthetic_source(const SyntheticSettings& s
   if (settings.video) {
     auto encoder = VideoEncoder::open(*settings.video);
     if (!encoder) return std::unexpected(encoder.error());
-    video.emplace(*settings.video, std::move(*encoder), Picture(settings.video->width, settings.video->height));
+    video.emplace(*settings.video, std::move(*encoder),
+                  Picture(settings.video->width, settings.video->height));
   }
   if (settings.audio) {
     auto encoder = OpusEncoder::open(settings.audio_bits_per_second);

@@ -14,8 +14,13 @@ struct Colour {
   std::uint8_t y, u, v;
 };
 
-constexpr std::array<Colour, 7> bars{{{180, 128, 128}, {162, 44, 142}, {131, 156, 44}, {112, 72, 58},
-                                      {84, 184, 198}, {65, 100, 212}, {35, 212, 114}}};
+constexpr std::array<Colour, 7> bars{{{180, 128, 128},
+                                      {162, 44, 142},
+                                      {131, 156, 44},
+                                      {112, 72, 58},
+                                      {84, 184, 198},
+                                      {65, 100, 212},
+                                      {35, 212, 114}}};
 constexpr Colour white{235, 128, 128};
 constexpr Colour black{16, 128, 128};
 
@@ -59,13 +64,16 @@ void fill(Picture& picture, int left, int top, int width, int height, Colour col
   top = std::clamp(top, 0, picture.height) & ~1;
   if (right <= left || bottom <= top) return;
   fill_plane(picture.y, picture.width, left, top, right - left, bottom - top, colour.y);
-  fill_plane(picture.u, picture.width / 2, left / 2, top / 2, (right - left) / 2, (bottom - top) / 2, colour.u);
-  fill_plane(picture.v, picture.width / 2, left / 2, top / 2, (right - left) / 2, (bottom - top) / 2, colour.v);
+  fill_plane(picture.u, picture.width / 2, left / 2, top / 2, (right - left) / 2, (bottom - top) / 2,
+             colour.u);
+  fill_plane(picture.v, picture.width / 2, left / 2, top / 2, (right - left) / 2, (bottom - top) / 2,
+             colour.v);
 }
 
 void draw_text(Picture& picture, int left, int top, int scale, std::string_view text) {
   const int advance = (glyph_width + 1) * scale;
-  fill(picture, left - scale, top - scale, advance * static_cast<int>(text.size()) + scale, (glyph_height + 2) * scale, black);
+  fill(picture, left - scale, top - scale, advance * static_cast<int>(text.size()) + scale,
+       (glyph_height + 2) * scale, black);
   for (const char character : text) {
     const auto glyph = std::ranges::find(glyphs, character, &Glyph::character);
     for (int row = 0; glyph != glyphs.end() && row < glyph_height; ++row) {
@@ -96,7 +104,8 @@ void draw_test_picture(Picture& picture, std::uint64_t frame, Duration elapsed, 
   const int count = static_cast<int>(bars.size());
   for (int i = 0; i < count; ++i) {
     const int left = picture.width * i / count;
-    fill(picture, left, 0, picture.width * (i + 1) / count - left, picture.height, bars[static_cast<std::size_t>(i)]);
+    fill(picture, left, 0, picture.width * (i + 1) / count - left, picture.height,
+         bars[static_cast<std::size_t>(i)]);
   }
   if (elapsed % std::chrono::seconds(1) < std::chrono::milliseconds(100)) {
     fill(picture, 0, picture.height / 2, picture.width, picture.height / 2, white);

@@ -47,7 +47,9 @@ AacStage::AacStage(Executor& pool, Executor& worker, Ready ready)
   core_->ready = std::move(ready);
 }
 
-AacStage::~AacStage() { core_->ready = {}; }
+AacStage::~AacStage() {
+  core_->ready = {};
+}
 
 bool AacStage::push(media::Ticks pts, Bytes opus) {
   Batch& gathered = core_->gathered;
@@ -61,9 +63,13 @@ void AacStage::commit() {
   if (!core_->gathered.packets.empty()) send_off(Last::no, {});
 }
 
-void AacStage::finish(std::move_only_function<void()> finished) { send_off(Last::yes, std::move(finished)); }
+void AacStage::finish(std::move_only_function<void()> finished) {
+  send_off(Last::yes, std::move(finished));
+}
 
-const std::optional<Error>& AacStage::error() const { return core_->error; }
+const std::optional<Error>& AacStage::error() const {
+  return core_->error;
+}
 
 void AacStage::send_off(Last last, std::move_only_function<void()> finished) {
   core_->pending += core_->gathered.packets.size();

@@ -12,8 +12,8 @@
 
 namespace holdfast::recording {
 
-// Opus in, AAC out, by way of the transcoding pool: what is pushed in a tick goes over in one job, and comes back in one.
-// Worker thread only; destroying it forgets what is still under way.
+// Opus in, AAC out, by way of the transcoding pool: what is pushed in a tick goes over in one job, and comes
+// back in one. Worker thread only; destroying it forgets what is still under way.
 class AacStage {
  public:
   using Frames = std::vector<transcode::AacFrame>;
@@ -31,7 +31,8 @@ class AacStage {
   bool push(media::Ticks pts, Bytes opus);
   // Sends off what was pushed.
   void commit();
-  // Sends off the rest, and what the encoder still holds; `finished` is called on `worker` after the last ready().
+  // Sends off the rest, and what the encoder still holds; `finished` is called on `worker` after the last
+  // ready().
   void finish(std::move_only_function<void()> finished);
 
   // Why the codec libraries refuse; nothing when all is well.

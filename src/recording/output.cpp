@@ -12,11 +12,14 @@
 namespace holdfast::recording {
 namespace {
 
-constexpr media::Ticks opus_silence_ticks = codec::opus_silence_samples * media::ticks_per_second / codec::opus_sample_rate;
+constexpr media::Ticks opus_silence_ticks =
+    codec::opus_silence_samples * media::ticks_per_second / codec::opus_sample_rate;
 // MPEG-TS wants a clock reference every 40 ms also while no frame comes.
 constexpr Duration advance_interval = std::chrono::milliseconds(20);
 // What a container may add to a frame, to ask the disk for room.
-constexpr std::size_t framing(std::size_t payload) { return payload / 16 + 1024; }
+constexpr std::size_t framing(std::size_t payload) {
+  return payload / 16 + 1024;
+}
 
 }  // namespace
 
@@ -41,7 +44,8 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   if (video_filler_) {
     while (const auto pts = video_filler_->next_before(frame.pts)) repeat_picture(*pts);
   }
-  const bool fits = video_format_ && (!key || *video_format_ == timed.format || muxer_->can_continue(0, timed.format));
+  const bool fits =
+      video_format_ && (!key || *video_format_ == timed.format || muxer_->can_continue(0, timed.format));
   if (!fits) {
     if (!key) return Outcome::refused_by_container;
     const std::string_view reason = !files_ ? "start" : video_format_ ? "video_format" : "late_video";
@@ -105,7 +109,8 @@ void Output::take_aac(const AacStage::Frames& frames) {
     frame.duration = transcode::AacFrame::duration;
     frame.picture = media::Picture::key;
     frame.payload = aac.payload;
-    // The disk may refuse it: the Opus it was made of is in the ledger as written then, the hole in the file is in the journal.
+    // The disk may refuse it: the Opus it was made of is in the ledger as written then, the hole in the file
+    // is in the journal.
     if (write(frame) != Outcome::written) ++aac_frames_refused_;
   }
 }
@@ -124,8 +129,9 @@ Outcome Output::write(media::Frame frame) {
 void Output::choose_format(const media::TrackFormat* video, const Now& now) {
   if (video == nullptr || container::can_hold(format_, video->codec)) return;
   format_ = container::Format::mkv;
-  format_note_ = fmt::format("{} does not go into {}; recorded untouched as {}", media::to_string(video->codec),
-                             container::to_string(options_.format), container::to_string(format_));
+  format_note_ =
+      fmt::format("{} does not go into {}; recorded untouched as {}", media::to_string(video->codec),
+                  container::to_string(options_.format), container::to_string(format_));
   note_format(now);
 }
 
@@ -135,12 +141,14 @@ void Output::note_format(const Now& now) {
        now);
 }
 
-Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason, const Now& now) {
+Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason,
+                               const Now& now) {
   choose_format(video, now);
   std::vector<media::TrackFormat> formats;
   if (video != nullptr) formats.push_back(*video);
   const bool aac = audio_mode() == AudioMode::aac;
-  formats.push_back(aac ? transcode::OpusToAac::output_format() : media::TrackFormat{media::Codec::opus, 0, 0, codec::opus_sample_rate, 2, {}});
+  formats.push_back(aac ? transcode::OpusToAac::output_format()
+                        : media::TrackFormat{media::Codec::opus, 0, 0, codec::opus_sample_rate, 2, {}});
   auto muxer = container::make_muxer(format_, formats);
   if (!muxer) return std::unexpected(muxer.error());
 
@@ -155,14 +163,18 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
   muxer_ = std::move(*muxer);
   if (video != nullptr) {
     video_format_ = *video;
-    if (!video_filler_) video_filler_.emplace(media::FillRule::picture(), pts, media::to_ticks(options_.hold_off), options_.fill);
+    if (!video_filler_)
+      video_filler_.emplace(media::FillRule::picture(), pts, media::to_ticks(options_.hold_off),
+                            options_.fill);
   } else {
     video_format_.reset();
   }
   if (!audio_filler_) {
-    audio_filler_.emplace(media::FillRule::silence(opus_silence_ticks), start, media::to_ticks(options_.hold_off), options_.fill);
+    audio_filler_.emplace(media::FillRule::silence(opus_silence_ticks), start,
+                          media::to_ticks(options_.hold_off), options_.fill);
     if (aac) {
-      aac_ = std::make_unique<AacStage>(transcoder_, storage_.worker, [this](const AacStage::Frames& frames) { take_aac(frames); });
+      aac_ = std::make_unique<AacStage>(transcoder_, storage_.worker,
+                                        [this](const AacStage::Frames& frames) { take_aac(frames); });
     }
   }
   for (const media::TrackFormat& format : formats) note_track(format, now, start);
@@ -207,7 +219,8 @@ void Output::release_held() {
 void Output::handle_tick(const Now& now, PictureExpected picture, Liveness liveness) {
   liveness_ = liveness;
   if (!muxer_ && held_since_) {
-    sound_alone_at_ = *held_since_ + (picture == PictureExpected::yes ? options_.picture_wait : options_.track_wait);
+    sound_alone_at_ =
+        *held_since_ + (picture == PictureExpected::yes ? options_.picture_wait : options_.track_wait);
     if (sound_alone_at_ <= now.instant) start_with_sound(now);
   }
   if (!files_) return;
@@ -292,7 +305,8 @@ void Output::keep_journal(const Now& now) {
     if (note(fill, now)) filled.noted = filled.frames;
   }
   const std::string disk_error = files_ && files_->error() ? files_->error()->message : std::string();
-  if (disk_error != disk_error_noted_ && note(storage::DiskEvent{disk_error}, now)) disk_error_noted_ = disk_error;
+  if (disk_error != disk_error_noted_ && note(storage::DiskEvent{disk_error}, now))
+    disk_error_noted_ = disk_error;
 }
 
 bool Output::needs_key_frame() const {
@@ -332,7 +346,9 @@ void Output::finish_files() {
   files_->close(std::move(end), finishing.now, end_pts_, std::move(finishing.finished));
 }
 
-Duration Output::duration() const { return media::to_duration(end_pts_ - first_pts_); }
+Duration Output::duration() const {
+  return media::to_duration(end_pts_ - first_pts_);
+}
 
 std::optional<Error> Output::error() const {
   if (files_ && files_->error()) return files_->error();

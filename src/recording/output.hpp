@@ -22,7 +22,9 @@
 namespace holdfast::recording {
 
 // How the journal numbers the tracks of a recording, whichever of them a part has.
-constexpr int journal_track(media::Kind kind) { return kind == media::Kind::video ? 0 : 1; }
+constexpr int journal_track(media::Kind kind) {
+  return kind == media::Kind::video ? 0 : 1;
+}
 
 struct OutputOptions {
   std::string directory;
@@ -45,21 +47,28 @@ struct TimedFrame {
   const media::TrackFormat& format;
 };
 
-enum class Outcome : std::uint8_t { written, held, refused_by_disk, refused_by_container, refused_by_transcoder };
+enum class Outcome : std::uint8_t {
+  written,
+  held,
+  refused_by_disk,
+  refused_by_container,
+  refused_by_transcoder
+};
 
-// Where the frames of a recording go: chooses the container, begins parts, has Opus turned into AAC, fills holes, writes.
-// One video and one audio track. Worker thread only; everything is in the files' hands when a tick ends.
+// Where the frames of a recording go: chooses the container, begins parts, has Opus turned into AAC, fills
+// holes, writes. One video and one audio track. Worker thread only; everything is in the files' hands when a
+// tick ends.
 //
-// A part begins with a video key frame, or with sound alone. Until then audio is held (at most max_held frames). A video
-// part declares an audio track from the start, silent until there is sound.
+// A part begins with a video key frame, or with sound alone. Until then audio is held (at most max_held
+// frames). A video part declares an audio track from the start, silent until there is sound.
 class Output {
  public:
   static constexpr std::size_t max_held = 1000;
   // Frames held at the start come to their end: their `packets` were written, or refused.
   using Settle = std::function<void(std::uint32_t packets, Outcome outcome)>;
 
-  Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder, const media::Timeline& timeline,
-         Settle settle_held_audio);
+  Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder,
+         const media::Timeline& timeline, Settle settle_held_audio);
 
   Outcome push_video(const TimedFrame& timed, const Now& now);
   // An Opus frame.
@@ -67,20 +76,21 @@ class Output {
 
   enum class PictureExpected : std::uint8_t { no, yes };
   enum class Liveness : std::uint8_t { live, gap };  // gap: no track has media, the clock references rest
-  // Begins with sound alone when it is time, fills holes, keeps the clock references going, sends off what was written.
+  // Begins with sound alone when it is time, fills holes, keeps the clock references going, sends off what
+  // was written.
   void handle_tick(const Now& now, PictureExpected picture, Liveness liveness);
   Instant deadline() const;
 
   // Tells the journal what was filled in and how the disk does, since the last time. About once a second.
   void keep_journal(const Now& now);
-  // What happened to the stream, for the journal. False: it is not taken, before the first part or while the disk
-  // does not keep up.
+  // What happened to the stream, for the journal. False: it is not taken, before the first part or while the
+  // disk does not keep up.
   bool note(storage::JournalEvent event, const Now& now);
   // The identity that the journal names; before the first part.
   void set_participant(std::string identity) { participant_ = std::move(identity); }
 
-  // Ends the last part. Calls back when all is on the disk, at once if nothing was ever written; then the output may be destroyed,
-  // not from within.
+  // Ends the last part. Calls back when all is on the disk, at once if nothing was ever written; then the
+  // output may be destroyed, not from within.
   using Finished = std::move_only_function<void(Result<void>)>;
   void finish(std::string reason, const Now& now, Finished finished);
 
@@ -88,13 +98,16 @@ class Output {
   media::Ticks filled_to(media::Kind kind) const { return filled(kind).last_pts; }
 
   bool started() const { return files_ != nullptr; }
-  // A picture cannot be shown rightly before the next key frame: the disk refused one, or a filler came between.
+  // A picture cannot be shown rightly before the next key frame: the disk refused one, or a filler came
+  // between.
   bool needs_key_frame() const;
 
   container::Format format() const { return format_; }
   const std::string& format_note() const { return format_note_; }
   AudioMode audio_mode() const;
-  std::vector<std::string> part_paths() const { return files_ ? files_->part_paths() : std::vector<std::string>{}; }
+  std::vector<std::string> part_paths() const {
+    return files_ ? files_->part_paths() : std::vector<std::string>{};
+  }
   std::uint64_t bytes_written() const { return files_ ? files_->written() : 0; }
   // Of media, from the first frame to the end of the latest.
   Duration duration() const;
@@ -120,7 +133,8 @@ class Output {
   };
 
   // `video`: null for sound alone. Errors: the container cannot take it.
-  Result<void> open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason, const Now& now);
+  Result<void> open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason,
+                         const Now& now);
   void choose_format(const media::TrackFormat* video, const Now& now);
   void note_format(const Now& now);
   void note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts);
@@ -150,7 +164,7 @@ class Output {
   std::string format_note_;
   std::unique_ptr<storage::RecordingFiles> files_;
   std::unique_ptr<container::Muxer> muxer_;
-  std::unique_ptr<AacStage> aac_;  // null: audio is kept as Opus
+  std::unique_ptr<AacStage> aac_;                   // null: audio is kept as Opus
   std::optional<media::TrackFormat> video_format_;  // of the open part
   std::optional<Error> container_error_;
   std::string disk_error_noted_;  // in the journal; empty: none, or it is over

@@ -50,13 +50,17 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
 Session::Slot::Slot(const TrackOptions& track_options, Session& session)
     : track(track_options, session.environment_.packets, session.timeline_, session) {}
 
-Session::Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events, const Now& now)
+Session::Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events,
+                 const Now& now)
     : options_(std::move(options)),
       environment_(std::move(environment)),
       events_(events),
       now_(now),
       output_(options_.output, environment_.storage, environment_.transcoder, timeline_,
-              [this](std::uint32_t packets, Outcome outcome) { settle(slot(media::Kind::audio).track, packets, outcome); }),
+              [this](std::uint32_t packets, Outcome outcome) {
+                settle(slot(media::Kind::audio).track, packets, outcome);
+              }),
+      local_(options_.local),
       own_ssrc_(environment_.random.next_u32()),
       quiet_since_(now.instant),
       armed_(options_.arming == Arming::armed),
@@ -64,8 +68,8 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
       next_anchor_(now.instant + anchor_interval),
       last_housekeeping_(now.instant) {
   for (const media::Kind kind : both_kinds) {
-    slots_[static_cast<std::size_t>(kind)] =
-        std::make_unique<Slot>(TrackOptions{kind, options_.recovery_window, options_.keyframe_interval}, *this);
+    slots_[static_cast<std::size_t>(kind)] = std::make_unique<Slot>(
+        TrackOptions{kind, options_.recovery_window, options_.keyframe_interval}, *this);
   }
   reconnect(now);
 }
@@ -74,7 +78,7 @@ void Session::reconnect(const Now& now) {
   if (peer_) output_.note(storage::ReconnectEvent{"rejoin"}, now);
   peer::Config config;
   config.certificate = environment_.certificate;
-  config.local = options_.local;
+  config.local = local_;
   peer_ = std::make_unique<peer::Peer>(std::move(config), environment_.random);
 }
 
@@ -84,7 +88,9 @@ Result<std::string> Session::accept_offer(const Now& now, std::string_view offer
   return answer;
 }
 
-void Session::add_remote_candidate(Instant now, std::string_view candidate) { peer_->add_remote_candidate(now, candidate); }
+void Session::add_remote_candidate(Instant now, std::string_view candidate) {
+  peer_->add_remote_candidate(now, candidate);
+}
 
 void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* track) {
   Slot& slot = this->slot(kind);
@@ -99,7 +105,9 @@ void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* t
   bind_sources(now.instant);
 }
 
-void Session::set_participant(const std::string& identity) { output_.set_participant(identity); }
+void Session::set_participant(const std::string& identity) {
+  output_.set_participant(identity);
+}
 
 void Session::arm(const Now& now) {
   armed_ = true;
@@ -133,7 +141,8 @@ Track* Session::find_track(const rtp::Packet& packet, Instant now) {
   }
   for (const media::Kind kind : both_kinds) {
     const sdp::MediaSection* section = choose_section(kind);
-    if (section == nullptr || !section->sources.empty() || !section->find_codec(packet.payload_type)) continue;
+    if (section == nullptr || !section->sources.empty() || !section->find_codec(packet.payload_type))
+      continue;
     slot(kind).track.bind(make_source(*section, packet.ssrc, std::nullopt), now);
     return &slot(kind).track;
   }
@@ -174,14 +183,17 @@ void Session::set_reorder_depth(Slot& slot) {
   codec::NalReader nals(format.config);
   while (const auto nal = nals.next()) {
     if (codec::nal_type(*nal) != codec::NalType::sps) continue;
-    if (const auto sps = codec::Sps::parse(*nal)) slot.track.clock().set_reorder_depth(sps->max_reorder_frames.value_or(0));
+    if (const auto sps = codec::Sps::parse(*nal))
+      slot.track.clock().set_reorder_depth(sps->max_reorder_frames.value_or(0));
     return;
   }
 }
 
 void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arrival) {
-  if (track.kind() == media::Kind::video && coded.picture == media::Picture::key) set_reorder_depth(slot(track.kind()));
-  if (const media::Ticks filled = output_.filled_to(track.kind()); filled > 0) track.clock().advance_to(filled);
+  if (track.kind() == media::Kind::video && coded.picture == media::Picture::key)
+    set_reorder_depth(slot(track.kind()));
+  if (const media::Ticks filled = output_.filled_to(track.kind()); filled > 0)
+    track.clock().advance_to(filled);
   const media::Stamp stamp = track.clock().stamp(coded.time, arrival);
   const media::TrackFormat& format = *track.format();
   media::Frame frame;
@@ -203,11 +215,20 @@ void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arr
 
 void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
   switch (outcome) {
-    case Outcome::written: track.ledger().write(packets); break;
-    case Outcome::held: break;
-    case Outcome::refused_by_disk: track.ledger().drop(rtp::DropCause::disk, packets); break;
-    case Outcome::refused_by_container: track.ledger().drop(rtp::DropCause::container, packets); break;
-    case Outcome::refused_by_transcoder: track.ledger().drop(rtp::DropCause::overload, packets); break;
+    case Outcome::written:
+      track.ledger().write(packets);
+      break;
+    case Outcome::held:
+      break;
+    case Outcome::refused_by_disk:
+      track.ledger().drop(rtp::DropCause::disk, packets);
+      break;
+    case Outcome::refused_by_container:
+      track.ledger().drop(rtp::DropCause::container, packets);
+      break;
+    case Outcome::refused_by_transcoder:
+      track.ledger().drop(rtp::DropCause::overload, packets);
+      break;
   }
 }
 
@@ -278,14 +299,16 @@ void Session::watch_gap(const Now& now) {
     output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(heard), "network"}, now);
     gap_from_.reset();
   }
-  if (options_.gap_limit > Duration::zero() && silence >= options_.gap_limit && !std::exchange(gap_limit_told_, true)) {
+  if (options_.gap_limit > Duration::zero() && silence >= options_.gap_limit &&
+      !std::exchange(gap_limit_told_, true)) {
     events_.on_gap_limit();
   }
 }
 
 void Session::keep_journal(const Now& now) {
   const std::uint64_t bytes = output_.bytes_written();
-  write_rate_ = static_cast<double>(bytes - bytes_at_housekeeping_) / to_seconds(now.instant - last_housekeeping_);
+  write_rate_ =
+      static_cast<double>(bytes - bytes_at_housekeeping_) / to_seconds(now.instant - last_housekeeping_);
   bytes_at_housekeeping_ = bytes;
   last_housekeeping_ = now.instant;
   next_housekeeping_ = now.instant + housekeeping_interval;
@@ -318,12 +341,14 @@ void Session::note_losses(media::Kind kind, const Now& now) {
   for (const rtp::DropCause cause : rtp::all_drop_causes) {
     std::uint64_t& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
     if (ledger.dropped(cause) == noted) continue;
-    const storage::LossEvent loss{track, ledger.dropped(cause) - noted, 0, std::string(rtp::to_string(cause))};
+    const storage::LossEvent loss{track, ledger.dropped(cause) - noted, 0,
+                                  std::string(rtp::to_string(cause))};
     if (output_.note(loss, now)) noted = ledger.dropped(cause);
   }
   const media::Ticks stepped = slot.track.clock().counters().stepped;
   if (stepped == slot.stepped_noted) return;
-  if (output_.note(storage::ClockStepEvent{track, stepped - slot.stepped_noted}, now)) slot.stepped_noted = stepped;
+  if (output_.note(storage::ClockStepEvent{track, stepped - slot.stepped_noted}, now))
+    slot.stepped_noted = stepped;
 }
 
 void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
@@ -362,7 +387,10 @@ Status Session::status(Instant now) const {
   Status status;
   status.recording_id = options_.output.recording_id;
   status.mint_id = options_.output.mint_id;
-  status.state = !armed_ ? State::waiting : !output_.started() ? State::connecting : gap_from_ ? State::gap : State::recording;
+  status.state = !armed_              ? State::waiting
+                 : !output_.started() ? State::connecting
+                 : gap_from_          ? State::gap
+                                      : State::recording;
   status.format = output_.format();
   status.format_note = output_.format_note();
   status.output_paths = output_.part_paths();

@@ -23,7 +23,8 @@
 
 namespace holdfast::recording {
 
-// Whether media is recorded from the start, or only once arm() was called: until then the stream is live and left alone.
+// Whether media is recorded from the start, or only once arm() was called: until then the stream is live and
+// left alone.
 enum class Arming : std::uint8_t { armed, waiting };
 
 struct SessionOptions {
@@ -32,7 +33,7 @@ struct SessionOptions {
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);
   Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
-  std::vector<Endpoint> local;                    // our candidates, for WHIP; LiveKit learns us from our checks
+  std::vector<Endpoint> local;                    // our candidates
   Arming arming = Arming::armed;
 };
 
@@ -54,14 +55,15 @@ struct AnnouncedTrack {
 class SessionEvents {
  public:
   virtual ~SessionEvents() = default;
-  // The connection failed or was closed by the other side, and will not come back by itself. Recording goes on waiting.
+  // The connection failed or was closed by the other side, and will not come back by itself. Recording goes
+  // on waiting.
   virtual void on_connection_lost(std::string_view why) = 0;
   // Nothing came for gap_limit: the owner is to finish it.
   virtual void on_gap_limit() = 0;
 };
 
-// One recording, from the connection to the files: peer -> tracks -> output. It lives through any number of connections
-// and sources on one timeline. Sans-IO but for what the storage context does; worker thread only.
+// One recording, from the connection to the files: peer -> tracks -> output. It lives through any number of
+// connections and sources on one timeline. Sans-IO but for what the storage context does; worker thread only.
 class Session final : private peer::Sink, private TrackOwner {
  public:
   // Nothing came for this long: state gap.
@@ -75,6 +77,8 @@ class Session final : private peer::Sink, private TrackOwner {
   void add_remote_candidate(Instant now, std::string_view candidate);
   // The next offer is of a new connection, with keys and credentials of its own.
   void reconnect(const Now& now);
+  // Our candidates, for the next connection: to be followed by reconnect().
+  void set_local(std::vector<Endpoint> local) { local_ = std::move(local); }
   const std::string& local_ufrag() const { return peer_->local_ufrag(); }
 
   // What signalling says of the track of that kind that is to be recorded; null: there is none now.
@@ -88,8 +92,9 @@ class Session final : private peer::Sink, private TrackOwner {
   void handle_tick(const Now& now, Outbox& outbox);
   Instant deadline() const;
 
-  // Says goodbye to the other side and ends the files; calls back when they are whole. Afterwards handle_tick() must go on
-  // until then (a failing disk is tried again), and nothing else is of use but status().
+  // Says goodbye to the other side and ends the files; calls back when they are whole. Afterwards
+  // handle_tick() must go on until then (a failing disk is tried again), and nothing else is of use but
+  // status().
   void finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished);
 
   // `output_paths`, sizes, tracks and counts as they are now; state connecting, recording or gap.
@@ -143,6 +148,7 @@ class Session final : private peer::Sink, private TrackOwner {
   media::Timeline timeline_;
   Output output_;
   std::array<std::unique_ptr<Slot>, 2> slots_;  // by media::Kind
+  std::vector<Endpoint> local_;
   std::unique_ptr<peer::Peer> peer_;
   Ssrc own_ssrc_;
   ByteVector feedback_;

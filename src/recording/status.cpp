@@ -21,13 +21,23 @@ std::optional<Enum> parse(const std::array<std::string_view, Count>& names, std:
 
 }  // namespace
 
-std::string_view to_string(State state) { return state_names[std::to_underlying(state)]; }
-bool is_active(State state) { return state < State::finalizing; }
+std::string_view to_string(State state) {
+  return state_names[std::to_underlying(state)];
+}
+bool is_active(State state) {
+  return state < State::finalizing;
+}
 
-std::string_view to_string(AudioMode mode) { return audio_mode_names[std::to_underlying(mode)]; }
-std::optional<AudioMode> parse_audio_mode(std::string_view name) { return parse<AudioMode>(audio_mode_names, name); }
+std::string_view to_string(AudioMode mode) {
+  return audio_mode_names[std::to_underlying(mode)];
+}
+std::optional<AudioMode> parse_audio_mode(std::string_view name) {
+  return parse<AudioMode>(audio_mode_names, name);
+}
 
-std::string_view to_string(VideoQuality quality) { return video_quality_names[std::to_underlying(quality)]; }
+std::string_view to_string(VideoQuality quality) {
+  return video_quality_names[std::to_underlying(quality)];
+}
 std::optional<VideoQuality> parse_video_quality(std::string_view name) {
   return parse<VideoQuality>(video_quality_names, name);
 }

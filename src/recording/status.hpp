@@ -35,18 +35,18 @@ std::optional<VideoQuality> parse_video_quality(std::string_view name);
 
 // Of one track: expected = written + lost + dropped + pending, at any instant.
 struct PacketCounts {
-  std::uint64_t expected = 0;   // from the first sequence number to the highest seen
-  std::uint64_t written = 0;    // in frames handed to the container
-  std::uint64_t lost = 0;       // never came within the recovery window
-  std::uint64_t dropped = 0;    // came, but belonged to nothing whole, or could not be stored
-  std::uint64_t pending = 0;    // missing and still awaited, or received and part of a frame not yet whole
-  std::uint64_t recovered = 0;  // came only because we asked (of written, dropped or pending)
-  std::uint64_t duplicates = 0; // not part of the sum
+  std::uint64_t expected = 0;    // from the first sequence number to the highest seen
+  std::uint64_t written = 0;     // in frames handed to the container
+  std::uint64_t lost = 0;        // never came within the recovery window
+  std::uint64_t dropped = 0;     // came, but belonged to nothing whole, or could not be stored
+  std::uint64_t pending = 0;     // missing and still awaited, or received and part of a frame not yet whole
+  std::uint64_t recovered = 0;   // came only because we asked (of written, dropped or pending)
+  std::uint64_t duplicates = 0;  // not part of the sum
 };
 
 struct TrackStatus {
   media::Kind kind = media::Kind::video;
-  media::Codec codec = media::Codec::h264;   // as received
+  media::Codec codec = media::Codec::h264;  // as received
   media::Codec written_as = media::Codec::h264;
   int width = 0;
   int height = 0;
@@ -65,18 +65,18 @@ struct Status {
   std::string mint_id;
   std::string participant;  // identity being recorded, empty while unknown
   State state = State::waiting;
-  container::Format format = container::Format::mpegts;         // format_used
-  std::string format_note;                                      // why it is not the one asked for, or empty
-  std::vector<std::string> output_paths;                        // one a part, the newest last
-  std::optional<WallTime> start_time;                           // of the recording: when it was asked for
-  Duration duration{};                                          // of media written, on the recording's timeline
-  std::uint64_t file_size_bytes = 0;                            // all parts
+  container::Format format = container::Format::mpegts;  // format_used
+  std::string format_note;                               // why it is not the one asked for, or empty
+  std::vector<std::string> output_paths;                 // one a part, the newest last
+  std::optional<WallTime> start_time;                    // of the recording: when it was asked for
+  Duration duration{};                                   // of media written, on the recording's timeline
+  std::uint64_t file_size_bytes = 0;                     // all parts
   std::vector<TrackStatus> tracks;
-  std::string error;                                            // empty unless failed, or a warning the user must read
-  std::string end_reason;                                       // "stopped", "stream_ended", "gap_limit", ...
+  std::string error;       // empty unless failed, or a warning the user must read
+  std::string end_reason;  // "stopped", "stream_ended", "gap_limit", ...
   // For the metrics.
-  Duration since_last_packet{};                                 // while live
-  double write_rate = 0;                                        // bytes/s over the last second
+  Duration since_last_packet{};  // while live
+  double write_rate = 0;         // bytes/s over the last second
 };
 
 }  // namespace holdfast::recording

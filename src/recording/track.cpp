@@ -8,16 +8,22 @@
 namespace holdfast::recording {
 namespace {
 
+constexpr Duration reordering_window = std::chrono::milliseconds(100);
+
 constexpr int clock_rate(media::Kind kind) {
   return kind == media::Kind::video ? static_cast<int>(media::ticks_per_second) : codec::opus_sample_rate;
 }
 
 constexpr rtp::DropCause cause_of(codec::Discard why) {
   switch (why) {
-    case codec::Discard::incomplete: return rtp::DropCause::incomplete;
-    case codec::Discard::no_key_frame: return rtp::DropCause::no_key_frame;
-    case codec::Discard::malformed: return rtp::DropCause::malformed;
-    case codec::Discard::empty: return rtp::DropCause::empty;
+    case codec::Discard::incomplete:
+      return rtp::DropCause::incomplete;
+    case codec::Discard::no_key_frame:
+      return rtp::DropCause::no_key_frame;
+    case codec::Discard::malformed:
+      return rtp::DropCause::malformed;
+    case codec::Discard::empty:
+      return rtp::DropCause::empty;
   }
   std::unreachable();
 }
@@ -39,7 +45,10 @@ void Track::bind(TrackSource source, Instant now) {
   config.clock_rate = static_cast<std::uint32_t>(clock_rate(options_.kind));
   config.rtx = source.rtx;
   config.retransmission = source.retransmission;
-  config.recovery_window = options_.recovery_window;
+  // Where nobody answers a NACK, only reordering is worth waiting for.
+  const bool asks = source.retransmission == rtp::ReceiveStream::Retransmission::nack;
+  config.recovery_window =
+      asks ? options_.recovery_window : std::min(options_.recovery_window, reordering_window);
   if (options_.kind == media::Kind::video) {
     config.keyframe_interval = options_.keyframe_interval;
   } else {
@@ -63,7 +72,8 @@ void Track::handle_packet(Instant arrival, const rtp::Packet& packet) {
 void Track::handle_sender_report(Instant arrival, const rtp::SenderReport& report) {
   if (!source_ || report.sender != source_->ssrc) return;
   stream_->handle_sender_report(arrival, report.info);
-  if (const auto& clock = stream_->sender_clock()) clock_.handle_report({clock->ntp, clock->time}, clock->arrival);
+  if (const auto& clock = stream_->sender_clock())
+    clock_.handle_report({clock->ntp, clock->time}, clock->arrival);
 }
 
 void Track::set_round_trip(Duration sample) {

@@ -41,7 +41,8 @@ struct TrackOptions {
 
 class Track;
 
-// Takes a track's whole frames. Each frame's packets must be settled with the ledger: written, or dropped and why.
+// Takes a track's whole frames. Each frame's packets must be settled with the ledger: written, or dropped and
+// why.
 class TrackOwner {
  public:
   virtual ~TrackOwner() = default;
@@ -49,9 +50,9 @@ class TrackOwner {
   virtual void on_frame(Track& track, const codec::CodedFrame& frame, Instant arrival) = 0;
 };
 
-// One track of a recording, the video or the audio, over its whole life: it may change its source (a publisher who comes
-// back, camera to screen) and its codec, but keeps its ledger and its clock. From RTP packets to whole frames.
-// Worker thread only.
+// One track of a recording, the video or the audio, over its whole life: it may change its source (a
+// publisher who comes back, camera to screen) and its codec, but keeps its ledger and its clock. From RTP
+// packets to whole frames. Worker thread only.
 class Track final : private rtp::Delivery, private codec::FrameSink {
  public:
   // `pool`, `timeline` and `owner` outlive the track.

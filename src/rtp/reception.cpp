@@ -18,6 +18,8 @@ void Reception::restart(std::int64_t sequence) {
 }
 
 void Reception::handle_packet(std::int64_t sequence, std::uint32_t timestamp, Instant arrival) {
+  // From before the first packet: not expected, so it may not make up for one that is.
+  if (sequence < first_) return;
   highest_ = std::max(highest_, sequence);
   if (received_++ > 0) {
     // RFC 3550 section A.8, by differences: how much more time passed here than at the sender. An outage is

@@ -31,13 +31,15 @@ void OpusToAac::DecoderDeleter::operator()(OpusDecoder* decoder) const {
 }
 
 Result<std::unique_ptr<OpusToAac>> OpusToAac::create(int channels) {
-  if (channels != 1 && channels != 2)
+  if (channels != 1 && channels != 2) {
     return fail(ErrorCode::invalid, "cannot make AAC of {} channels, only of 1 or 2", channels);
+  }
   int status = OPUS_OK;
   // Whatever a packet has, this decoder gives that many channels.
   Decoder decoder(opus_decoder_create(sample_rate, channels, &status));
-  if (!decoder)
+  if (!decoder) {
     return fail(ErrorCode::internal, "the Opus decoder cannot be set up: {}", opus_strerror(status));
+  }
   auto encoder = AacEncoder::create(channels);
   if (!encoder) return std::unexpected(encoder.error());
   return std::unique_ptr<OpusToAac>(new OpusToAac(channels, std::move(decoder), std::move(*encoder)));
@@ -61,31 +63,33 @@ Result<void> OpusToAac::push(Ticks pts, Bytes packet, std::vector<AacFrame>& out
     ++counters_.malformed;
     return {};
   }
-  if (next_ && pts - *next_ > max_concealed) {
+  if (running_ && pts - next_ > max_concealed) {
     if (auto flushed = flush(out); !flushed) return flushed;
     ++counters_.restarts;
   }
   // Against where the packet should begin: a hole if positive.
   const auto apart =
-      next_ ? static_cast<int>(std::clamp<std::int64_t>(to_samples(pts - *next_), -toc->samples, 2880)) : 0;
+      running_ ? static_cast<int>(std::clamp<std::int64_t>(to_samples(pts - next_), -toc->samples, 2880)) : 0;
   if (apart >= concealment_unit) conceal(apart, packet, toc->samples);
   const int decoded = decode(packet, toc->samples, Correction::no);
   if (decoded == 0) {
     ++counters_.malformed;
     return {};
   }
-  if (!next_) newer_ = pts - AacFrame::duration;
+  if (!running_) newer_ = pts - AacFrame::duration;
   if (apart <= -concealment_unit) {
     drop_front_of_newest(decoded, std::min(decoded, -apart));
     ++counters_.overlapping;
   }
-  next_ = std::max(next_.value_or(pts), pts + to_ticks(decoded));
+  const Ticks end = pts + to_ticks(decoded);
+  next_ = running_ ? std::max(next_, end) : end;
+  running_ = true;
   return encode_whole_frames(out);
 }
 
 Result<void> OpusToAac::flush(std::vector<AacFrame>& out) {
-  if (!next_) return {};
-  const Ticks end = *next_;
+  if (!running_) return {};
+  const Ticks end = next_;
   if (!samples_.empty()) {
     const Ticks begin = end - to_ticks(static_cast<std::int64_t>(buffered()));
     samples_.resize(AacFrame::samples * channels_);
@@ -98,7 +102,7 @@ Result<void> OpusToAac::flush(std::vector<AacFrame>& out) {
   }
   older_.reset();
   newer_.reset();
-  next_.reset();
+  running_ = false;
   return {};
 }
 
@@ -116,7 +120,7 @@ int OpusToAac::decode(Bytes packet, int samples, Correction correction) {
 void OpusToAac::conceal(int samples, Bytes next_packet, int next_samples) {
   int missing = (samples + concealment_unit / 2) / concealment_unit * concealment_unit;
   counters_.concealed += static_cast<std::uint64_t>(missing);
-  *next_ += to_ticks(missing);
+  next_ += to_ticks(missing);
   // A packet may carry a coarse copy of what went right before it (RFC 6716 section 2.1.7).
   const int copied = missing >= next_samples ? next_samples : 0;
   missing -= copied;
@@ -132,7 +136,7 @@ void OpusToAac::drop_front_of_newest(int decoded, int count) {
 
 Result<void> OpusToAac::encode_whole_frames(std::vector<AacFrame>& out) {
   while (buffered() >= AacFrame::samples) {
-    const Ticks begin = *next_ - to_ticks(static_cast<std::int64_t>(buffered()));
+    const Ticks begin = next_ - to_ticks(static_cast<std::int64_t>(buffered()));
     if (auto encoded = encode_frame(begin, out); !encoded) return encoded;
   }
   return {};
@@ -143,7 +147,8 @@ Result<void> OpusToAac::encode_frame(Ticks pts, std::vector<AacFrame>& out) {
   auto block = encoder_->encode(std::span(samples_).first(size));
   samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(size));
   if (!block) return std::unexpected(block.error());
-  if (*block && older_) out.push_back({*older_, std::move(**block)});
+  std::optional<ByteVector> made = std::move(*block);
+  if (made && older_) out.push_back({*older_, std::move(*made)});
   older_ = std::exchange(newer_, pts);
   return {};
 }

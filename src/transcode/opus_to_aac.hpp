@@ -84,8 +84,9 @@ class OpusToAac {
   std::size_t channels_;
   Decoder decoder_;
   std::unique_ptr<AacEncoder> encoder_;
-  std::vector<float> samples_;        // decoded and not yet encoded, interleaved
-  std::optional<media::Ticks> next_;  // PTS of what follows samples_; none before a start
+  std::vector<float> samples_;  // decoded and not yet encoded, interleaved
+  bool running_ = false;        // between a start and a flush
+  media::Ticks next_ = 0;       // PTS of what follows samples_, while running
   // PTS of the two frames inside the encoder, the older one comes out next; none: it is not to come out.
   std::optional<media::Ticks> older_;
   std::optional<media::Ticks> newer_;

@@ -14,6 +14,7 @@ from harness.service import Holdfast
 from harness.wire import may_listen
 
 FIGURES = []
+OVER = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -39,15 +40,27 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.write_line(line)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A test takes all its figures before it fails for those that are over their limits."""
+    result = yield
+    over = pyfuncitem.stash.get(OVER, [])
+    assert not over, "; ".join(over)
+    return result
+
+
 @pytest.fixture
 def figure(request):
-    """figure("first byte", 0.21, "s", most=1) prints the value at the end, and fails when it is over its limit."""
+    """figure("first byte", 0.21, "s", most=1) prints the value at the end; over its limit, the test fails when it ends."""
+    over = request.node.stash.setdefault(OVER, [])
+
     def note(name, value, unit="", most=None, least=None):
         shown = f"{value:.3f}" if isinstance(value, float) else f"{value}"
         limit = "".join(f" ({word} {bound})" for word, bound in (("at most", most), ("at least", least)) if bound is not None)
-        FIGURES.append(f"{request.node.name}: {name}: {shown} {unit}{limit}")
-        assert most is None or value <= most, f"{name}: {shown} {unit}, allowed are {most}"
-        assert least is None or value >= least, f"{name}: {shown} {unit}, wanted are {least}"
+        wrong = (most is not None and value > most) or (least is not None and value < least)
+        FIGURES.append(f"{request.node.name}: {name}: {shown} {unit}{limit}{' OVER' if wrong else ''}")
+        if wrong:
+            over.append(f"{name}: {shown} {unit}{limit}")
     return note
 
 
