@@ -128,7 +128,7 @@ struct Totals {
 class Fleet {
  public:
   Fleet(const PublishOptions& options, publish::Source& source,
-        std::shared_ptr<const dtls::Certificate> certificate);
+        const std::shared_ptr<const dtls::Certificate>& certificate);
   // Stops the worker before what it works on goes.
   ~Fleet() {
     feeder_.stop();
@@ -172,7 +172,7 @@ std::string numbered(std::string url, int number) {
 }
 
 Fleet::Fleet(const PublishOptions& options, publish::Source& source,
-             std::shared_ptr<const dtls::Certificate> certificate)
+             const std::shared_ptr<const dtls::Certificate>& certificate)
     : feeder_(source, worker_,
               [this](const Now& due, const publish::EncodedFrame& frame) { deliver(due, frame); }) {
   publish::PublisherOptions tracks;
@@ -210,8 +210,9 @@ Totals Fleet::count() {
     totals.sent.bytes += publisher.counters().bytes;
     totals.sent.resent += publisher.counters().resent;
     totals.sent.key_frame_requests += publisher.counters().key_frame_requests;
-    if (auto error = publisher.take_error())
+    if (auto error = publisher.take_error()) {
       totals.errors.push_back(fmt::format("publisher {}: {}", i + 1, *error));
+    }
   }
   if (totals.live > 0 && !live_since_) {
     live_since_ = io::read_monotonic_clock();
@@ -326,7 +327,7 @@ int run_publish(const PublishOptions& options) {
   if (!certificate) return complain(certificate.error().message);
   allow_descriptors(options.count);
 
-  Fleet fleet(options, **source, std::move(*certificate));
+  Fleet fleet(options, **source, *certificate);
   fleet.start();
   const int status = publish_until_done(options, fleet, signals);
   return std::max(status, say_goodbye(fleet, signals));

@@ -128,7 +128,7 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.output.directory = config_.recordings;
   options.output.mint_id = request.mint_id;
   options.output.format = request.format.value_or(config_.format);
-  options.output.audio = request.audio ? request.audio : config_.audio;
+  options.output.audio = request.audio.value_or(config_.audio);
   options.output.fill = config_.fill ? media::Fill::on : media::Fill::off;
   options.output.track_wait = config_.track_wait;
   options.output.hold_off = config_.recovery_window + 500ms;

@@ -6,7 +6,8 @@
 #include "recording/session_test.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#include <sanitizer/allocator_interface.h>
+// g++ brings the function without its header.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 namespace holdfast::recording {
@@ -85,16 +86,17 @@ class MemoryTest : public testing::TestWithParam<container::Format> {
     return make_footage(settings);
   }
 
+  CountingDisk disk_;
+  storage::WriteBudget budget_;
   sim::SimClock clock_;
   sim::TimeOfDay time_of_day_{clock_};
   sim::SimNet net_{clock_, 1};
-  CountingDisk disk_;
   SessionOptions options_;
 };
 
 TEST_P(MemoryTest, ADayTakesNoMoreThanItsFirstHour) {
   constexpr std::size_t allowed = std::size_t{1} << 20;
-  Recorder recorder(clock_, net_, recorder_at, disk_, options_, std::size_t{512} << 20);
+  Recorder recorder(clock_, net_, recorder_at, disk_, options_, budget_);
   Studio studio(clock_, net_, studio_at, thrifty(),
                 {.video = media::Codec::h264, .audio = media::Codec::opus}, 1);
   studio.remembers = false;

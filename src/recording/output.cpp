@@ -34,8 +34,8 @@ Output::Output(OutputOptions options, const storage::StorageContext& storage, Ex
 
 AudioMode Output::audio_mode() const {
   if (muxer_) return aac_ ? AudioMode::aac : AudioMode::copy;  // all parts are alike
-  if (options_.audio) return *options_.audio;
-  return format_ == container::Format::mkv ? AudioMode::copy : AudioMode::aac;
+  // Matroska holds Opus and every player of it takes it: nothing would be won by touching it.
+  return format_ == container::Format::mkv ? AudioMode::copy : options_.audio;
 }
 
 Outcome Output::push_video(const TimedFrame& timed, const Now& now) {

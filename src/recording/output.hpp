@@ -31,7 +31,7 @@ struct OutputOptions {
   std::string recording_id;  // also the files' base name
   std::string mint_id;
   container::Format format = container::Format::mpegts;
-  std::optional<AudioMode> audio;  // unset: untouched in mkv, AAC elsewhere
+  AudioMode audio = AudioMode::aac;  // in mkv always untouched
   media::Fill fill = media::Fill::on;
   // How far behind the present a track's own frames may still come: recovery window and delay of arrivals.
   Duration hold_off = std::chrono::milliseconds(2000);

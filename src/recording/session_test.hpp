@@ -41,7 +41,7 @@ class Recorder final : private SessionEvents {
   static constexpr Duration tick_interval = 5ms;
 
   Recorder(sim::SimClock& clock, sim::SimNet& net, const Endpoint& at, storage::Disk& disk,
-           SessionOptions options, std::size_t budget)
+           SessionOptions options, storage::WriteBudget& budget)
       : clock_(clock),
         budget_(budget),
         session(std::move(options),
@@ -88,7 +88,7 @@ class Recorder final : private SessionEvents {
   sim::SimClock& clock_;
   SeededRandom random_{99};
   rtp::PacketPool packets_{4096};
-  storage::WriteBudget budget_;
+  storage::WriteBudget& budget_;
   SimExecutor storage_{clock_, 1ms};
   SimExecutor worker_{clock_, 0ms};
   SimExecutor pool_{clock_, 2ms};
@@ -125,12 +125,12 @@ class SessionTest : public testing::Test {
 
   // To be set before the first publisher.
   SessionOptions options;
-  std::size_t budget = std::size_t{512} << 20;
+  std::size_t budget = std::size_t{512} << 20;  // bytes on their way to the disk
   enum class Tracks { both, video, audio };
 
   Recorder& recorder() {
     if (!recorder_) {
-      recorder_ = std::make_unique<Recorder>(clock, net, recorder_at, disk, options, budget);
+      recorder_ = std::make_unique<Recorder>(clock, net, recorder_at, disk, options, budget_.emplace(budget));
       recorder_->on_tick = [this] { watch_growth(); };
     }
     return *recorder_;
@@ -224,10 +224,12 @@ class SessionTest : public testing::Test {
     return pictures;
   }
 
+  // What jobs still queued refer to outlives the clock.
+  std::optional<storage::WriteBudget> budget_;
+  sim::SimDisk disk;
   sim::SimClock clock;
   sim::TimeOfDay time_of_day{clock};
   sim::SimNet net{clock, seed};
-  sim::SimDisk disk;
 
  private:
   void watch_growth() {

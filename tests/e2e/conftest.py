@@ -11,6 +11,7 @@ import pytest
 from harness import livekit, publishers
 from harness.paths import HOLDFAST, ROOT
 from harness.service import Holdfast
+from harness.waiting import steadily
 from harness.wire import may_listen
 
 FIGURES = []
@@ -120,6 +121,7 @@ def stream(folder, programs, livekit_server):
         programs.append(publishers.livekit(folder, livekit_server, room, **options))
         programs[-1].event("live")
         livekit_server.wait_for_tracks(room, tracks)
+        steadily(2, programs[-1].alive)  # a live stream has been so for a while: its layers are up
         return programs[-1]
     return publish
 

@@ -87,7 +87,7 @@ def test_a_scaled_picture_is_still_read():
 
 def test_wire_frames_are_counted_across_the_wrap_of_the_timestamp():
     start = (1 << 32) - 4500
-    packets = [Packet(1 + n / 30 + part / 1000, 7, 96, 2 * n + part, (start + n * 3000) % (1 << 32), 1000)
+    packets = [Packet(1 + n / 30 + part / 1000, 5000, 7, part == 1, 96, 2 * n + part, (start + n * 3000) % (1 << 32), 1000)
                for n in range(5) for part in range(2)]
     assert [round(when * 30) for when, _ in frame_times(packets)] == [0, 1, 2, 3, 4]
     assert frame_times(packets)[1][1] == pytest.approx(1 + 1 / 30 + 0.001)

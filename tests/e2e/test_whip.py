@@ -15,7 +15,7 @@ PEERS = [("chromium", "vp8"), ("chromium", "h264"), ("gstreamer", "h264"), ("aio
 def test_a_whip_publisher_is_recorded(service, whip, figure, proving, kind, codec):
     program = service()
     options = {} if kind == "gstreamer" else {"codec": codec}
-    status, _ = judge_recording(figure, program, "whip", 60 if proving else 10, {}, {
+    status, _ = judge_recording(figure, program, "whip", 60 if proving else 10, {
         "video": codec, "audio": "aac" if codec == "h264" else "opus"},
         start=lambda: whip(kind, f"{program.url}/whip/whip", **options))
     assert status["format_used"] == ("mpegts" if codec == "h264" else "mkv")

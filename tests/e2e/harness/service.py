@@ -2,6 +2,7 @@
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -93,6 +94,20 @@ class Holdfast(Program):
         """Anonymous and shared resident memory, without the file mappings that come and go with the page cache."""
         fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", pathlib.Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE))
         return int(fields["RssAnon"])
+
+    def udp_ports(self):
+        """The ports of its UDP sockets now."""
+        held = set()
+        for entry in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed since it was listed
+                held.add(os.readlink(entry))
+        ports = set()
+        for table in ("udp", "udp6"):
+            for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if f"socket:[{fields[9]}]" in held:
+                    ports.add(int(fields[1].rpartition(":")[2], 16))
+        return ports
 
     def open_files(self):
         return len(list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir()))

@@ -21,7 +21,9 @@ def may_listen():
 @dataclasses.dataclass(frozen=True)
 class Packet:
     at: float  # monotonic seconds, from the kernel's arrival stamp
+    target: int  # UDP port
     ssrc: int
+    marker: bool
     payload_type: int
     sequence: int
     timestamp: int
@@ -29,12 +31,11 @@ class Packet:
 
 
 class Wire:
-    """Keeps the header of every RTP packet sent from one UDP port of 127.0.0.1 (or to one)."""
+    """Keeps the header of every RTP packet on the loopback device, while it is entered."""
 
     _ETH_P_IP, _SO_TIMESTAMPNS, _OUTGOING = 0x0800, 35, 4
 
-    def __init__(self, source_port=None, target_port=None):
-        self._source, self._target = source_port, target_port
+    def __init__(self):
         self._packets = []
         self._over = False
 
@@ -67,29 +68,28 @@ class Wire:
         if len(data) < 40 or data[9] != socket.IPPROTO_UDP:
             return
         at = (data[0] & 15) * 4
-        source, target, length = struct.unpack_from("!HHH", data, at)
-        if (self._source or source) != source or (self._target or target) != target:
-            return
+        target, length = struct.unpack_from("!HH", data, at + 2)
         rtp = data[at + 8:]
         # RFC 7983: 128..191 is RTP or RTCP; RFC 5761: RTCP has packet types 192..223.
         if len(rtp) < 12 or not 128 <= rtp[0] <= 191 or 192 <= rtp[1] <= 223:
             return
         sequence, timestamp, ssrc = struct.unpack_from("!HII", rtp, 2)
         seconds, nanoseconds = struct.unpack("qq", ancillary[0][2]) if ancillary else (time.time(), 0)
-        self._packets.append(Packet(seconds + nanoseconds * 1e-9 + self._wall_to_monotonic, ssrc, rtp[1] & 127,
-                                    sequence, timestamp, length - 8))
+        self._packets.append(Packet(seconds + nanoseconds * 1e-9 + self._wall_to_monotonic, target, ssrc,
+                                    rtp[1] > 127, rtp[1] & 127, sequence, timestamp, length - 8))
 
-    def streams(self):
-        """SSRC -> its packets in arrival order."""
+    def streams(self, targets):
+        """SSRC -> its packets in arrival order, of those sent to the UDP ports `targets`."""
         found = collections.defaultdict(list)
         for packet in list(self._packets):
-            found[packet.ssrc].append(packet)
+            if packet.target in targets:
+                found[packet.ssrc].append(packet)
         return dict(found)
 
-    def video(self):
-        """The packets of the stream with the most bytes."""
-        streams = self.streams()
-        assert streams, "no RTP on the wire"
+    def video(self, targets):
+        """The packets of the stream with the most bytes to these ports."""
+        streams = self.streams(targets)
+        assert streams, f"no RTP on the wire to the ports {targets}"
         return max(streams.values(), key=lambda packets: sum(packet.size for packet in packets))
 
 
