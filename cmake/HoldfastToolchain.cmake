@@ -8,7 +8,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual
                     -Woverloaded-virtual -Werror -fno-omit-frame-pointer)
 # g++ 12 reports these on its own inlined standard library code.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized)
+  add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-maybe-uninitialized)
 endif()
 add_compile_options("$<$<CONFIG:Release>:-O2;-g1;-D_FORTIFY_SOURCE=2;-fstack-protector-strong>")
 add_link_options("$<$<CONFIG:Release>:-Wl,-z,relro,-z,now>")

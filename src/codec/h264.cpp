@@ -37,6 +37,12 @@ bool has_recovery_point_message(Bytes sei) {
   return false;
 }
 
+// After a slice such a unit would be read as the start of another access unit (ITU-T H.264 section 7.4.1.2.3). GStreamer
+// repeats the parameter sets before every slice of an IDR picture: the first ones say it all.
+constexpr bool begins_access_unit(NalType type) {
+  return type == NalType::sps || type == NalType::pps || type == NalType::aud;
+}
+
 }  // namespace
 
 bool H264ParameterSets::store(Bytes nal) {
@@ -225,7 +231,7 @@ void H264Depacketizer::add_fragment(Bytes payload, std::size_t header_bytes) {
 void H264Depacketizer::add_nal(Bytes nal) {
   inspect(nal);
   if (nal_type(nal) == NalType::aud && unit_.bytes.empty()) unit_.after_delimiter = nal.size() + 4;
-  if (unit_.broken) return;
+  if (unit_.broken || (unit_.slice && begins_access_unit(nal_type(nal)))) return;
   append_annex_b({}, unit_.bytes);
   append(nal);
 }

@@ -135,6 +135,16 @@ TEST_F(H264Test, AKeyFrameWithoutParameterSetsGetsTheLatest) {
   EXPECT_EQ(newest().frame.width, 1280);
 }
 
+TEST_F(H264Test, ParameterSetsBetweenTheSlicesOfAPictureAreLeftOut) {
+  part(stap({sps, pps}));
+  part(idr);
+  part(stap({sps, pps}));
+  last(second_slice);
+  ASSERT_EQ(sink_.frames.size(), 1u);
+  EXPECT_EQ(newest().payload, annex_b({sps, pps, idr, second_slice}));
+  EXPECT_EQ(newest().frame.packets, 4u);
+}
+
 TEST_F(H264Test, AKeyFrameWhoseParameterSetsNeverCameIsNone) {
   last(delta);
   last(idr);
