@@ -2,6 +2,7 @@
 """`make run`: the service, a synthetic streamer published to it over WebRTC, and one live line about the recording.
 
 Ctrl+C ends all three and says where the file is and how to play it.
+usage: run_demo.py [FOLDER]     where to put the recording; by default recordings/
 """
 import json
 import pathlib
@@ -16,7 +17,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOLDFAST = ROOT / "build/release/holdfast"
-RECORDINGS = ROOT / "recordings"
+RECORDINGS = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "recordings"
 SERVICE_LOG = ROOT / "build/run-service.log"
 STREAMER_LOG = ROOT / "build/run-streamer.log"
 HOST, PORT, MINT_ID = "127.0.0.1", 8000, "demo"

@@ -28,10 +28,18 @@ std::map<std::string, std::string> read_environment() {
 
 void set_log_level(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: spdlog::set_level(spdlog::level::debug); break;
-    case LogLevel::info: spdlog::set_level(spdlog::level::info); break;
-    case LogLevel::warn: spdlog::set_level(spdlog::level::warn); break;
-    case LogLevel::error: spdlog::set_level(spdlog::level::err); break;
+    case LogLevel::debug:
+      spdlog::set_level(spdlog::level::debug);
+      break;
+    case LogLevel::info:
+      spdlog::set_level(spdlog::level::info);
+      break;
+    case LogLevel::warn:
+      spdlog::set_level(spdlog::level::warn);
+      break;
+    case LogLevel::error:
+      spdlog::set_level(spdlog::level::err);
+      break;
   }
 }
 

@@ -20,9 +20,10 @@ int run_export(const ExportOptions& options) {
     fmt::print(stderr, "holdfast: {}\n", report.error().message);
     return 1;
   }
-  fmt::print("{}: {:.1f} s, {} video and {} audio frames, {} bytes\n", options.output, to_seconds(report->duration),
-             report->video_frames, report->audio_frames, report->bytes);
-  if (report->damaged > 0) fmt::print("{} damaged frames of {} were left out\n", report->damaged, options.input);
+  fmt::print("{}: {:.1f} s, {} video and {} audio frames, {} bytes\n", options.output,
+             to_seconds(report->duration), report->video_frames, report->audio_frames, report->bytes);
+  if (report->damaged > 0)
+    fmt::print("{} damaged frames of {} were left out\n", report->damaged, options.input);
   return 0;
 }
 

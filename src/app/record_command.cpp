@@ -52,8 +52,8 @@ int run_record(const Config& given, const RecordOptions& options) {
   request.participants = options.participants;
   request.token = options.token;
 
+  io::ControlLoop control;  // outlives the workers, which report to it
   auto media = MediaThreads::start(1);
-  io::ControlLoop control;
   Result<std::unique_ptr<Service>> service =
       media ? Service::create(config, control, **media) : std::unexpected(media.error());
   if (!service) {

@@ -40,11 +40,11 @@ api::Router::Options router_options(const Config& config) {
 
 int run_serve(const Config& config) {
   io::StopSignals signals;
+  io::ControlLoop control;  // outlives the workers, which report to it
   auto media = MediaThreads::start(config.workers);
   if (!media) return complain(media.error());
   if (auto listening = (*media)->listen(config.media_listen); !listening) return complain(listening.error());
 
-  io::ControlLoop control;
   auto service = Service::create(config, control, **media);
   if (!service) return complain(service.error());
   io::SystemRandom random;

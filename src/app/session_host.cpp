@@ -83,7 +83,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
       auto socket = worker_.worker.add(Endpoint{}, *this);
       if (!socket) return std::unexpected(socket.error());
       outbox_ = *socket;
-      // Without candidates of ours the server would learn us from our checks, and then wait a second for something better.
+      // Without candidates of ours the server would learn us from our checks, and then wait a second for
+      // something better.
       session_.set_local(io::host_endpoints((*socket)->local_endpoint().port));
     } else {
       outbox_ = worker_.whip_outbox;

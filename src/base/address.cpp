@@ -27,7 +27,8 @@ bool IpAddress::is_v4() const {
 
 bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[12] == 127;
-  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; }) && bytes_[15] == 1;
+  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; }) &&
+         bytes_[15] == 1;
 }
 
 bool IpAddress::is_link_local() const {

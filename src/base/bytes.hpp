@@ -20,11 +20,15 @@ inline std::string_view as_text(Bytes bytes) {
 }
 
 // Big-endian fields at a fixed place. The caller has checked the size.
-constexpr std::uint16_t load_u16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
+constexpr std::uint16_t load_u16(const std::uint8_t* p) {
+  return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
+}
 constexpr std::uint32_t load_u24(const std::uint8_t* p) {
   return std::uint32_t{p[0]} << 16 | std::uint32_t{p[1]} << 8 | std::uint32_t{p[2]};
 }
-constexpr std::uint32_t load_u32(const std::uint8_t* p) { return std::uint32_t{p[0]} << 24 | load_u24(p + 1); }
+constexpr std::uint32_t load_u32(const std::uint8_t* p) {
+  return std::uint32_t{p[0]} << 24 | load_u24(p + 1);
+}
 constexpr std::uint64_t load_u64(const std::uint8_t* p) {
   return std::uint64_t{load_u32(p)} << 32 | std::uint64_t{load_u32(p + 4)};
 }
@@ -41,8 +45,8 @@ constexpr void store_u64(std::uint8_t* p, std::uint64_t value) {
   store_u32(p + 4, static_cast<std::uint32_t>(value));
 }
 
-// Reads big-endian fields from hostile bytes. A read past the end gives zero and makes ok() false for good, so a
-// parser may read a whole header and check once.
+// Reads big-endian fields from hostile bytes. A read past the end gives zero and makes ok() false for good,
+// so a parser may read a whole header and check once.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) : rest_(bytes) {}
@@ -99,7 +103,8 @@ class ByteWriter {
 
  private:
   void write(std::uint64_t value, int count) {
-    for (int shift = (count - 1) * 8; shift >= 0; shift -= 8) out_.push_back(static_cast<std::uint8_t>(value >> shift));
+    for (int shift = (count - 1) * 8; shift >= 0; shift -= 8)
+      out_.push_back(static_cast<std::uint8_t>(value >> shift));
   }
 
   ByteVector& out_;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Logging for the shell and for rare events; nothing on the way of a packet logs. One line names the stream or file it is
-// about. Tokens and keys are never logged.
+// Logging for the shell and for rare events; nothing on the way of a packet logs. One line names the stream
+// or file it is about. Tokens and keys are never logged.
 #include <spdlog/spdlog.h>
 
 namespace holdfast::log {

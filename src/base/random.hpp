@@ -7,7 +7,8 @@
 
 namespace holdfast {
 
-// Where random bytes come from. The program uses the kernel's generator (io/), tests a seeded one, so that a run replays.
+// Where random bytes come from. The program uses the kernel's generator (io/), tests a seeded one, so that a
+// run replays.
 class Random {
  public:
   virtual ~Random() = default;
@@ -19,7 +20,8 @@ class Random {
   std::uint64_t below(std::uint64_t bound);
   // Uniform in [0, 1).
   double unit();
-  // `length` characters of ice-char (RFC 8839 section 5.4): letters, digits, '+', '/'. 6 bits of entropy each.
+  // `length` characters of ice-char (RFC 8839 section 5.4): letters, digits, '+', '/'. 6 bits of entropy
+  // each.
   std::string ice_string(std::size_t length);
 };
 

@@ -29,7 +29,8 @@ struct Error {
 template <typename T>
 using Result = std::expected<T, Error>;
 
-// fail(ErrorCode::io, "cannot create {}: {}", path, reason) -- to be returned from a function giving Result<T>.
+// fail(ErrorCode::io, "cannot create {}: {}", path, reason) -- to be returned from a function giving
+// Result<T>.
 template <typename... Args>
 std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
   return std::unexpected(Error{code, fmt::format(format, std::forward<Args>(args)...)});

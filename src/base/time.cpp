@@ -26,14 +26,14 @@ Parts split(WallTime time) {
 
 std::string format_compact(WallTime time) {
   const auto [date, ms] = split(time);
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
-                     date.tm_hour, date.tm_min, date.tm_sec, ms);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1,
+                     date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, ms);
 }
 
 std::string format_rfc3339(WallTime time) {
   const auto [date, ms] = split(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
-                     date.tm_hour, date.tm_min, date.tm_sec, ms);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1,
+                     date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, ms);
 }
 
 }  // namespace holdfast

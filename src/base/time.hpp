@@ -37,7 +37,9 @@ struct Now {
 // "No deadline": later than every other instant.
 inline constexpr Instant never = Instant::max();
 
-constexpr double to_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+constexpr double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 constexpr std::int64_t to_milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }

@@ -37,8 +37,9 @@ bool has_recovery_point_message(Bytes sei) {
   return false;
 }
 
-// After a slice such a unit would be read as the start of another access unit (ITU-T H.264 section 7.4.1.2.3). GStreamer
-// repeats the parameter sets before every slice of an IDR picture: the first ones say it all.
+// After a slice such a unit would be read as the start of another access unit (ITU-T H.264
+// section 7.4.1.2.3). GStreamer repeats the parameter sets before every slice of an IDR picture: the first
+// ones say it all.
 constexpr bool begins_access_unit(NalType type) {
   return type == NalType::sps || type == NalType::pps || type == NalType::aud;
 }

@@ -20,13 +20,13 @@ std::string_view file_extension(Format format);
 // Whether a track goes into the format untouched and plays there.
 bool can_hold(Format format, media::Codec codec);
 
-// Frames in, bytes out: one part of a recording. Only ever appends; the bytes so far are playable up to the last whole
-// frame (for MP4: up to the last fragment). One thread; no clock: time comes with the frames.
+// Frames in, bytes out: one part of a recording. Only ever appends; the bytes so far are playable up to the
+// last whole frame (for MP4: up to the last fragment). One thread; no clock: time comes with the frames.
 class Muxer {
  public:
   virtual ~Muxer() = default;
-  // Appends the frame's bytes to `out`, with whatever tables or clock references are due. Frames of one track come in
-  // rising dts; tracks may interleave loosely (up to the recovery window apart).
+  // Appends the frame's bytes to `out`, with whatever tables or clock references are due. Frames of one track
+  // come in rising dts; tracks may interleave loosely (up to the recovery window apart).
   virtual Result<void> write(const media::Frame& frame, ByteVector& out) = 0;
   // Media time passes though no frame came: keeps PAT/PMT, PCR or clusters going. `now` never goes back.
   virtual Result<void> advance(media::Ticks now, ByteVector& out) = 0;

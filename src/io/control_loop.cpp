@@ -18,10 +18,18 @@ struct ControlLoop::Impl {
 ControlLoop::ControlLoop() : impl_(std::make_unique<Impl>()) {}
 ControlLoop::~ControlLoop() = default;
 
-void ControlLoop::post(Job job) { asio::post(impl_->context, std::move(job)); }
-void ControlLoop::run() { impl_->context.run(); }
-void ControlLoop::stop() { impl_->context.stop(); }
-asio::io_context& ControlLoop::context() { return impl_->context; }
+void ControlLoop::post(Job job) {
+  asio::post(impl_->context, std::move(job));
+}
+void ControlLoop::run() {
+  impl_->context.run();
+}
+void ControlLoop::stop() {
+  impl_->context.stop();
+}
+asio::io_context& ControlLoop::context() {
+  return impl_->context;
+}
 
 struct Timer::Impl {
   explicit Impl(asio::io_context& context) : timer(context) {}

@@ -11,7 +11,8 @@ class io_context;
 
 namespace holdfast::io {
 
-// The control thread's loop: HTTP, signalling, retries. It runs on the thread that calls run(); post() may come from any.
+// The control thread's loop: HTTP, signalling, retries. It runs on the thread that calls run(); post() may
+// come from any.
 class ControlLoop final : public Executor {
  public:
   ControlLoop();

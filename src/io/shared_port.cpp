@@ -11,7 +11,8 @@ void SharedPort::add(const std::string& ufrag, DatagramHandler& session) {
 }
 
 void SharedPort::remove(DatagramHandler& session) {
-  const auto found = std::ranges::find_if(members_, [&](const auto& member) { return member->session == &session; });
+  const auto found =
+      std::ranges::find_if(members_, [&](const auto& member) { return member->session == &session; });
   if (found == members_.end()) return;
   std::erase_if(by_source_, [&](const auto& item) { return item.second == found->get(); });
   by_ufrag_.erase((*found)->ufrag);
@@ -29,7 +30,8 @@ SharedPort::Member* SharedPort::find(const Endpoint& from, Bytes datagram) {
   return named->second;
 }
 
-void SharedPort::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) {
+void SharedPort::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram,
+                                 Outbox& outbox) {
   Member* member = find(from, datagram);
   if (member == nullptr) {
     ++strays_;

@@ -11,14 +11,15 @@
 
 namespace holdfast::io {
 
-// One UDP socket for many sessions, as a WHIP listener has it. A datagram goes to the session that its source address
-// belongs to; an unknown source is a new path, told by the ICE user fragment in its STUN request (RFC 8445 section 7.3).
-// Worker thread only.
+// One UDP socket for many sessions, as a WHIP listener has it. A datagram goes to the session that its source
+// address belongs to; an unknown source is a new path, told by the ICE user fragment in its STUN request (RFC
+// 8445 section 7.3). Worker thread only.
 class SharedPort final : public DatagramHandler {
  public:
   // Our own user fragment in a STUN binding request's USERNAME, unverified; nothing for any other datagram.
   using UfragReader = std::function<std::optional<std::string_view>(Bytes)>;
-  // Paths one session may be reached by; further ones are ignored, so that a flood of forged sources costs nothing.
+  // Paths one session may be reached by; further ones are ignored, so that a flood of forged sources costs
+  // nothing.
   static constexpr std::size_t max_paths_per_session = 16;
 
   explicit SharedPort(UfragReader read_ufrag) : read_ufrag_(std::move(read_ufrag)) {}

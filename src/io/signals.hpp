@@ -4,8 +4,9 @@
 
 namespace holdfast::io {
 
-// SIGINT and SIGTERM, taken where the program waits for them instead of wherever they strike. Make one in main, before any
-// thread: threads started later inherit the block. A second signal while the program is finishing ends it at once, with status 130.
+// SIGINT and SIGTERM, taken where the program waits for them instead of wherever they strike. Make one in
+// main, before any thread: threads started later inherit the block. A second signal while the program is
+// finishing ends it at once, with status 130.
 class StopSignals {
  public:
   StopSignals();

@@ -9,7 +9,8 @@ namespace holdfast::io {
 void SystemRandom::fill(MutableBytes out) {
   while (!out.empty()) {
     const ssize_t count = getrandom(out.data(), out.size(), 0);
-    // Only an interrupted call can fail on the kernels we run on; without randomness there is no security to go on with.
+    // Only an interrupted call can fail on the kernels we run on; without randomness there is no security to
+    // go on with.
     if (count < 0) {
       if (errno == EINTR) continue;
       std::abort();

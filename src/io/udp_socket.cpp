@@ -107,7 +107,8 @@ Result<UdpSocket> UdpSocket::open(const Endpoint& local, int receive_buffer_byte
   set_option(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1);
   set_option(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1);
   // Past net.core.rmem_max only with CAP_NET_ADMIN; otherwise as much as the host allows.
-  if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof receive_buffer_bytes) != 0) {
+  if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes,
+                 sizeof receive_buffer_bytes) != 0) {
     set_option(descriptor, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
   }
 
@@ -145,21 +146,24 @@ std::span<const ReceivedDatagram> UdpSocket::receive(ReceiveBatch& batch, const 
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     msghdr& header = storage.headers[i].msg_hdr;
     Instant arrival = now.instant;
-    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+    for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+         control = CMSG_NXTHDR(&header, control)) {
       if (control->cmsg_level != SOL_SOCKET) continue;
       if (control->cmsg_type == SCM_TIMESTAMPNS) {
         timespec stamp{};
         std::memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
         const WallTime wall{std::chrono::seconds(stamp.tv_sec) + Duration(stamp.tv_nsec)};
-        // The kernel stamps in wall time. A step of that clock shows as an age out of all reason: then our own time is better.
+        // The kernel stamps in wall time. A step of that clock shows as an age out of all reason: then our
+        // own time is better.
         const Duration age = now.wall - wall;
         if (age >= Duration::zero() && age < std::chrono::seconds(2)) arrival = now.instant - age;
       } else if (control->cmsg_type == SO_RXQ_OVFL) {
         std::memcpy(&receive_overflows_, CMSG_DATA(control), sizeof receive_overflows_);
       }
     }
-    storage.datagrams[i] = {arrival, from_socket_address(storage.sources[i]),
-                            MutableBytes(storage.bytes.data() + i * ReceiveBatch::datagram_size, storage.headers[i].msg_len)};
+    storage.datagrams[i] = {
+        arrival, from_socket_address(storage.sources[i]),
+        MutableBytes(storage.bytes.data() + i * ReceiveBatch::datagram_size, storage.headers[i].msg_len)};
   }
   return {storage.datagrams.data(), static_cast<std::size_t>(count)};
 }

@@ -16,7 +16,8 @@ namespace holdfast::io {
 class ReceiveBatch {
  public:
   static constexpr std::size_t size = 64;
-  static constexpr std::size_t datagram_size = 2048;  // what a path carries is at most 1,500; longer ones are cut and fail
+  static constexpr std::size_t datagram_size =
+      2048;  // what a path carries is at most 1,500; longer ones are cut and fail
 
   ReceiveBatch();
   ~ReceiveBatch();
@@ -35,8 +36,8 @@ struct ReceivedDatagram {
   MutableBytes bytes;  // valid until the next receive() into the same batch
 };
 
-// A non-blocking UDP socket, dual-stack where the host has IPv6. What is sent is gathered and goes out with flush().
-// Worker thread only.
+// A non-blocking UDP socket, dual-stack where the host has IPv6. What is sent is gathered and goes out with
+// flush(). Worker thread only.
 class UdpSocket final : public Outbox {
  public:
   // Binds to `local` (port 0: the kernel chooses). An unspecified IPv6 address listens on both families.
@@ -49,7 +50,8 @@ class UdpSocket final : public Outbox {
   std::span<const ReceivedDatagram> receive(ReceiveBatch& batch, const Now& now);
 
   void send(const Endpoint& to, Bytes datagram) override;
-  // Hands everything gathered to the kernel. What a full socket buffer refuses is dropped, as on any path; it is counted.
+  // Hands everything gathered to the kernel. What a full socket buffer refuses is dropped, as on any path; it
+  // is counted.
   void flush();
 
   int descriptor() const { return descriptor_; }
@@ -75,8 +77,8 @@ class UdpSocket final : public Outbox {
   std::uint32_t receive_overflows_ = 0;
 };
 
-// Where a socket on that port, bound to every address, can be reached: the host's addresses that are up and not link-local,
-// loopback ones last.
+// Where a socket on that port, bound to every address, can be reached: the host's addresses that are up and
+// not link-local, loopback ones last.
 std::vector<Endpoint> host_endpoints(std::uint16_t port);
 
 }  // namespace holdfast::io

@@ -14,7 +14,8 @@
 namespace holdfast::io {
 namespace {
 
-// How long epoll_wait may sleep, in its milliseconds, rounded up so that a deadline has passed when it returns.
+// How long epoll_wait may sleep, in its milliseconds, rounded up so that a deadline has passed when it
+// returns.
 int timeout_until(Instant deadline, Instant now) {
   if (deadline == never) return -1;
   if (deadline <= now) return 0;
@@ -32,7 +33,9 @@ void sleep_until(Instant instant) {
 }  // namespace
 
 Worker::Worker(Options options)
-    : options_(options), epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : options_(options),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wakeup_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.ptr = nullptr;
@@ -42,6 +45,13 @@ Worker::Worker(Options options)
 
 Worker::~Worker() {
   stop();
+  // What a job owns may want to leave its socket: it must go while there still are some.
+  std::vector<Job> unrun;
+  {
+    const std::lock_guard lock(mutex_);
+    unrun.swap(jobs_);
+  }
+  unrun.clear();
   close(wakeup_);
   close(epoll_);
 }

@@ -19,14 +19,16 @@ namespace holdfast::io {
 class DatagramHandler {
  public:
   virtual ~DatagramHandler() = default;
-  virtual void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) = 0;
+  virtual void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram,
+                               Outbox& outbox) = 0;
   // Once after each drained batch that had something for this handler, and when deadline() has come.
   virtual void handle_tick(const Now& now, Outbox& outbox) = 0;
   virtual Instant deadline() const = 0;
 };
 
-// A thread with its sockets: sleeps until something comes or is due, then lets a tick pass, so that packets gather, and
-// drains all that came in batches (one system call for up to 64 packets). Workers share nothing; the way in is post().
+// A thread with its sockets: sleeps until something comes or is due, then lets a tick pass, so that packets
+// gather, and drains all that came in batches (one system call for up to 64 packets). Workers share nothing;
+// the way in is post().
 //
 // A recorder waits on purpose: waking for each packet costs several times what the packet itself does.
 class Worker final : public Executor {
@@ -39,7 +41,8 @@ class Worker final : public Executor {
   explicit Worker(Options options);
   // As stop(); then jobs still queued are destroyed unrun.
   ~Worker() override;
-  // Ends the thread after the job at hand. post() goes on queueing, so that other threads may finish. May be called again.
+  // Ends the thread after the job at hand. post() goes on queueing, so that other threads may finish. May be
+  // called again.
   void stop();
 
   void post(Job job) override;
@@ -67,8 +70,8 @@ class Worker final : public Executor {
   int epoll_;
   int wakeup_;  // eventfd
   std::mutex mutex_;
-  std::vector<Job> jobs_;    // guarded by mutex_
-  bool woken_ = false;       // guarded by mutex_: the eventfd is set already
+  std::vector<Job> jobs_;  // guarded by mutex_
+  bool woken_ = false;     // guarded by mutex_: the eventfd is set already
   std::vector<Job> running_;
   std::vector<std::unique_ptr<Entry>> entries_;
   ReceiveBatch batch_;

@@ -18,8 +18,9 @@ constexpr Kind kind_of(Codec codec) {
 std::string_view to_string(Codec codec);
 std::string_view to_string(Kind kind);
 
-// Media time in ticks of 90 kHz, the clock of MPEG-TS and of every RTP video format. Opus frames (2.5 ms and up) and AAC
-// frames at 48 kHz (1,024 samples) are whole numbers of ticks. 64 bits never wrap; wrapping to 33 bits is the muxer's work.
+// Media time in ticks of 90 kHz, the clock of MPEG-TS and of every RTP video format. Opus frames (2.5 ms and
+// up) and AAC frames at 48 kHz (1,024 samples) are whole numbers of ticks. 64 bits never wrap; wrapping to 33
+// bits is the muxer's work.
 using Ticks = std::int64_t;
 inline constexpr Ticks ticks_per_second = 90'000;
 
@@ -53,23 +54,27 @@ struct TrackFormat {
 // Index of a track within a recording's part, in the order in which the muxer was told the formats.
 using TrackIndex = std::uint8_t;
 
-enum class Picture : std::uint8_t { delta, key };               // audio frames are all `key`
-enum class Damage : std::uint8_t { none, reference_lost };      // reference_lost: follows a lost frame, before the next key frame
-enum class Origin : std::uint8_t { stream, filler };            // filler: silence or a repeated picture that we made
+enum class Picture : std::uint8_t { delta, key };  // audio frames are all `key`
+enum class Damage : std::uint8_t {
+  none,
+  reference_lost
+};  // reference_lost: follows a lost frame, before the next key frame
+enum class Origin : std::uint8_t { stream, filler };  // filler: silence or a repeated picture that we made
 
 // One coded frame on the recording's timeline. The payload is borrowed for the call that passes the frame.
 struct Frame {
   TrackIndex track = 0;
   Codec codec = Codec::h264;
-  Ticks pts = 0;  // >= dts
-  Ticks dts = 0;  // strictly rising within a track
+  Ticks pts = 0;       // >= dts
+  Ticks dts = 0;       // strictly rising within a track
   Ticks duration = 0;  // 0: not known (video)
   Picture picture = Picture::delta;
   Damage damage = Damage::none;
   Origin origin = Origin::stream;
   // RTP packets that carried it: what the ledger counts as written once the frame is. 0 for filler.
   std::uint32_t packets = 0;
-  // H.264: an access unit as Annex B with 4-byte start codes. VP8, Opus: the bare frame. AAC: a raw_data_block without ADTS.
+  // H.264: an access unit as Annex B with 4-byte start codes. VP8, Opus: the bare frame. AAC: a
+  // raw_data_block without ADTS.
   Bytes payload;
 };
 

@@ -16,6 +16,9 @@ constexpr media::Ticks opus_silence_ticks =
     codec::opus_silence_samples * media::ticks_per_second / codec::opus_sample_rate;
 // MPEG-TS wants a clock reference every 40 ms also while no frame comes.
 constexpr Duration advance_interval = std::chrono::milliseconds(20);
+// Longer than from one repeated picture to the next.
+constexpr Duration fill_span_break = std::chrono::seconds(6);
+constexpr media::Ticks longest_fill_span = 60 * media::ticks_per_second;
 // What a container may add to a frame, to ask the disk for room.
 constexpr std::size_t framing(std::size_t payload) {
   return payload / 16 + 1024;
@@ -295,10 +298,15 @@ void Output::count_filler(media::Kind kind, media::Ticks pts) {
   filled.last_pts = pts;
 }
 
-void Output::keep_journal(const Now& now) {
+void Output::keep_journal(const Now& now, FillSpans spans) {
   for (const media::Kind kind : {media::Kind::video, media::Kind::audio}) {
     Filled& filled = this->filled(kind);
     if (filled.frames == filled.noted) continue;
+    // A span is noted when it is over, or long: a day of silence is not a line a second.
+    const bool over =
+        timeline_.at(now.instant) - filled.last_pts > media::to_ticks(options_.hold_off + fill_span_break);
+    const bool is_long = filled.last_pts - filled.first_pts >= longest_fill_span;
+    if (!over && !is_long && spans == FillSpans::finished) continue;
     const media::Ticks length = kind == media::Kind::audio ? opus_silence_ticks : 0;
     const storage::FillEvent fill{journal_track(kind), filled.first_pts, filled.last_pts + length,
                                   filled.frames - filled.noted};
@@ -319,7 +327,7 @@ bool Output::note(storage::JournalEvent event, const Now& now) {
 }
 
 void Output::finish(std::string reason, const Now& now, Finished finished) {
-  keep_journal(now);
+  keep_journal(now, FillSpans::all);
   finishing_.emplace(std::move(reason), now, std::move(finished));
   if (!files_ && !held_audio_.empty()) {
     // It ended before the wait for a picture did: the sound is kept all the same.

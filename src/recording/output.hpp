@@ -82,7 +82,7 @@ class Output {
   Instant deadline() const;
 
   // Tells the journal what was filled in and how the disk does, since the last time. About once a second.
-  void keep_journal(const Now& now);
+  void keep_journal(const Now& now) { keep_journal(now, FillSpans::finished); }
   // What happened to the stream, for the journal. False: it is not taken, before the first part or while the
   // disk does not keep up.
   bool note(storage::JournalEvent event, const Now& now);
@@ -120,6 +120,9 @@ class Output {
   storage::FileWriter::Counters disk_counters() const;
 
  private:
+  // Which spans of filler to note: those that are over, or at the end all.
+  enum class FillSpans : std::uint8_t { finished, all };
+  void keep_journal(const Now& now, FillSpans spans);
   struct HeldFrame {
     media::Frame frame;
     ByteVector payload;

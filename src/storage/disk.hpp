@@ -17,10 +17,12 @@ class File {
   virtual ~File() = default;
   // Appends all the bytes, or says why not; after an error `size()` tells how many went in.
   virtual Result<void> append(Bytes bytes) = 0;
-  // Data and size are on stable storage when it returns (fdatasync). After an error nothing unsynced may be believed.
+  // Data and size are on stable storage when it returns (fdatasync). After an error nothing unsynced may be
+  // believed.
   virtual Result<void> sync() = 0;
   virtual std::uint64_t size() const = 0;
-  // Takes the advisory lock (flock, exclusive, not waiting): ErrorCode::conflict when another process holds it.
+  // Takes the advisory lock (flock, exclusive, not waiting): ErrorCode::conflict when another process holds
+  // it.
   virtual Result<void> lock() = 0;
 };
 
@@ -30,12 +32,13 @@ struct DirectoryEntry {
   bool is_directory = false;
 };
 
-// The file system as Holdfast uses it. PosixDisk (io/) is the real one, SimDisk (sim/) drops what was not synced.
-// Every error names the path. Safe to call from several threads.
+// The file system as Holdfast uses it. PosixDisk (io/) is the real one, SimDisk (sim/) drops what was not
+// synced. Every error names the path. Safe to call from several threads.
 class Disk {
  public:
   virtual ~Disk() = default;
-  // Creates a new file (O_CREAT | O_EXCL): ErrorCode::conflict if the name is taken. Syncs the directory entry.
+  // Creates a new file (O_CREAT | O_EXCL): ErrorCode::conflict if the name is taken. Syncs the directory
+  // entry.
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
   // Opens an existing file for appending.
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;

@@ -16,7 +16,7 @@ def test_run_shows_a_recording_and_leaves_a_file_that_plays(folder, programs):
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", 8000)) == 0:
             pytest.skip("port 8000, which `make run` uses, is taken on this machine")
-    run = Program(["python3", ROOT / "scripts/run_demo.py"], folder / "run.log")
+    run = Program(["python3", ROOT / "scripts/run_demo.py", folder], folder / "run.log")
     programs.append(run)
     run.wait_for(lambda: " frames | " in run.tail(50), 30, "the live line")
     steadily(6, run.alive)
