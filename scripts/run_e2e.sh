@@ -4,10 +4,11 @@
 # These tests measure times with other people's programs on a machine that may be busy with something else. What fails is
 # run once more by itself, and both outcomes are shown; what fails twice has failed.
 set -euo pipefail
-cd "$(dirname "$0")/../tests/e2e"
-python=../../build/peers/venv/bin/python
-if "$python" -m pytest "$@"; then
+cd "$(dirname "$0")/.."
+run=("$PWD/build/peers/venv/bin/python" -m pytest -o "cache_dir=$PWD/build/e2e-cache")
+cd tests/e2e
+if "${run[@]}" "$@"; then
   exit 0
 fi
 echo "e2e: some tests failed; running those once more by themselves"
-exec "$python" -m pytest --last-failed --last-failed-no-failures=none "$@"
+exec "${run[@]}" --last-failed --last-failed-no-failures=none "$@"
