@@ -15,10 +15,9 @@ StorageThread::~StorageThread() {
 }
 
 void StorageThread::post(Job job) {
-  {
-    const std::lock_guard guard(mutex_);
-    jobs_.push_back(std::move(job));
-  }
+  // Woken under the lock: once it is let go, the job may have run, and its owner may have ended this thread.
+  const std::lock_guard guard(mutex_);
+  jobs_.push_back(std::move(job));
   wakeup_.notify_one();
 }
 
