@@ -1,5 +1,6 @@
 #include "recording/aac_stage.hpp"
 
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -16,13 +17,20 @@ struct Batch {
   ByteVector bytes;
 };
 
+using Frames = std::vector<transcode::AacFrame>;
+
 }  // namespace
 
 struct AacStage::Core {
   // Worker.
-  Ready ready;  // empty: the stage is gone
+  std::optional<Sink> sink;  // none: the stage is gone
   Batch gathered;
   std::size_t pending = 0;
+  struct Pushed {
+    media::Ticks pts;
+    Source source;
+  };
+  std::deque<Pushed> silent;  // of which no sound came out yet
   std::optional<Error> error;
   // Pool.
   std::unique_ptr<transcode::OpusToAac> transcoder;
@@ -40,22 +48,33 @@ struct AacStage::Core {
     }
     return last == Last::yes ? transcoder->flush(frames) : Result<void>{};
   }
+
+  // Worker. What was pushed before that time.
+  Source take_before(media::Ticks pts) {
+    Source taken;
+    for (; !silent.empty() && silent.front().pts < pts; silent.pop_front()) {
+      taken.frames += silent.front().source.frames;
+      taken.packets += silent.front().source.packets;
+    }
+    return taken;
+  }
 };
 
-AacStage::AacStage(Executor& pool, Executor& worker, Ready ready)
+AacStage::AacStage(Executor& pool, Executor& worker, Sink sink)
     : pool_(pool), worker_(worker), core_(std::make_shared<Core>()) {
-  core_->ready = std::move(ready);
+  core_->sink = std::move(sink);
 }
 
 AacStage::~AacStage() {
-  core_->ready = {};
+  core_->sink.reset();
 }
 
-bool AacStage::push(media::Ticks pts, Bytes opus) {
+bool AacStage::push(media::Ticks pts, Bytes opus, Source source) {
   Batch& gathered = core_->gathered;
   if (core_->pending + gathered.packets.size() >= max_pending) return false;
   gathered.packets.push_back({pts, opus.size()});
   gathered.bytes.insert(gathered.bytes.end(), opus.begin(), opus.end());
+  if (source.frames > 0) core_->silent.push_back({pts, source});
   return true;
 }
 
@@ -77,12 +96,20 @@ void AacStage::send_off(Last last, std::move_only_function<void()> finished) {
               worker = &worker_]() mutable {
     Frames frames;
     auto result = core->run(batch, last, frames);
-    worker->post([core = std::move(core), count = batch.packets.size(), frames = std::move(frames),
+    worker->post([core = std::move(core), batch = std::move(batch), last, frames = std::move(frames),
                   result = std::move(result), finished = std::move(finished)]() mutable {
-      core->pending -= count;
+      core->pending -= batch.packets.size();
+      if (!core->sink) return;
+      for (const transcode::AacFrame& frame : frames) {
+        core->sink->encoded({frame, core->take_before(frame.pts + transcode::AacFrame::duration)});
+      }
       if (!result) core->error = std::move(result.error());
-      if (!core->ready) return;
-      core->ready(frames);
+      // Of a batch that failed, as of what is left at the end, nothing comes any more.
+      const bool over = last == Last::yes;
+      if (over || (!result && !batch.packets.empty())) {
+        const media::Ticks end = over ? std::numeric_limits<media::Ticks>::max() : batch.packets.back().pts + 1;
+        if (const Source refused = core->take_before(end); refused.frames > 0) core->sink->refused(refused);
+      }
       if (finished) finished();
     });
   });

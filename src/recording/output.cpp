@@ -91,31 +91,29 @@ Outcome Output::push_audio(const TimedFrame& timed, const Now& now) {
 
 Outcome Output::emit_audio(const media::Frame& opus) {
   while (const auto pts = audio_filler_->next_before(opus.pts)) write_silence(*pts);
-  Outcome outcome = Outcome::written;
+  Outcome outcome = Outcome::held;
   if (aac_) {
-    if (!aac_->push(opus.pts, opus.payload)) return Outcome::refused_by_transcoder;
+    if (!aac_->push(opus.pts, opus.payload, {1, opus.packets})) return Outcome::refused_by_transcoder;
   } else {
     outcome = write(opus);
+    if (outcome != Outcome::written) return outcome;
+    ++audio_frames_;
   }
-  if (outcome != Outcome::written) return outcome;
-  ++audio_frames_;
   audio_filler_->handle_frame(opus.pts, opus.duration, media::Picture::key);
   if (video_filler_) video_filler_->handle_other(opus.pts);
   return outcome;
 }
 
-void Output::take_aac(const AacStage::Frames& frames) {
-  for (const transcode::AacFrame& aac : frames) {
-    media::Frame frame;
-    frame.codec = media::Codec::aac;
-    frame.pts = frame.dts = aac.pts;
-    frame.duration = transcode::AacFrame::duration;
-    frame.picture = media::Picture::key;
-    frame.payload = aac.payload;
-    // The disk may refuse it: the Opus it was made of is in the ledger as written then, the hole in the file
-    // is in the journal.
-    if (write(frame) != Outcome::written) ++aac_frames_refused_;
-  }
+void Output::take_aac(const AacStage::Encoded& encoded) {
+  media::Frame frame;
+  frame.codec = media::Codec::aac;
+  frame.pts = frame.dts = encoded.aac.pts;
+  frame.duration = transcode::AacFrame::duration;
+  frame.picture = media::Picture::key;
+  frame.payload = encoded.aac.payload;
+  const Outcome outcome = write(frame);
+  if (outcome == Outcome::written) audio_frames_ += encoded.source.frames;
+  if (encoded.source.packets > 0) settle_held_audio_(encoded.source.packets, outcome);
 }
 
 Outcome Output::write(media::Frame frame) {
@@ -125,6 +123,7 @@ Outcome Output::write(media::Frame frame) {
     container_error_ = written.error();
     return Outcome::refused_by_container;
   }
+  if (frame.track == 0) container_error_.reset();
   end_pts_ = std::max(end_pts_, frame.pts + frame.duration);
   return Outcome::written;
 }
@@ -176,8 +175,12 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
     audio_filler_.emplace(media::FillRule::silence(opus_silence_ticks), start,
                           media::to_ticks(options_.hold_off), options_.fill);
     if (aac) {
-      aac_ = std::make_unique<AacStage>(transcoder_, storage_.worker,
-                                        [this](const AacStage::Frames& frames) { take_aac(frames); });
+      aac_ = std::make_unique<AacStage>(
+          transcoder_, storage_.worker,
+          AacStage::Sink{[this](const AacStage::Encoded& encoded) { take_aac(encoded); },
+                         [this](AacStage::Source source) {
+                           settle_held_audio_(source.packets, Outcome::refused_by_transcoder);
+                         }});
     }
   }
   for (const media::TrackFormat& format : formats) note_track(format, now, start);
@@ -227,7 +230,7 @@ void Output::handle_tick(const Now& now, PictureExpected picture, Liveness liven
     if (sound_alone_at_ <= now.instant) start_with_sound(now);
   }
   if (!files_) return;
-  if (muxer_ && !finishing_) {
+  if (muxer_ && !draining_) {
     fill(now);
     if (liveness == Liveness::live && now.instant - advanced_ >= advance_interval) advance_clock(now);
     if (aac_) aac_->commit();
@@ -246,7 +249,7 @@ void Output::advance_clock(const Now& now) {
 
 Instant Output::deadline() const {
   if (!files_) return held_since_ ? sound_alone_at_ : never;
-  const bool advances = muxer_ && !finishing_ && liveness_ == Liveness::live;
+  const bool advances = muxer_ && !draining_ && liveness_ == Liveness::live;
   return std::min(files_->deadline(), advances ? advanced_ + advance_interval : never);
 }
 
@@ -275,7 +278,7 @@ void Output::write_silence(media::Ticks pts) {
   frame.picture = media::Picture::key;
   frame.origin = media::Origin::filler;
   frame.payload = codec::opus_silence;
-  const bool taken = aac_ ? aac_->push(pts, frame.payload) : write(frame) == Outcome::written;
+  const bool taken = aac_ ? aac_->push(pts, frame.payload, {}) : write(frame) == Outcome::written;
   if (taken) count_filler(media::Kind::audio, pts);
 }
 
@@ -322,36 +325,34 @@ bool Output::needs_key_frame() const {
 }
 
 bool Output::note(storage::JournalEvent event, const Now& now) {
-  if (!files_ || finishing_) return false;
+  if (!files_ || closing_) return false;
   return files_->note(std::move(event), now, timeline_.started() ? timeline_.at(now.instant) : 0);
+}
+
+void Output::drain(const Now& now, std::move_only_function<void()> drained) {
+  // It may end before the wait for a picture did: the sound is kept all the same.
+  if (!files_ && !held_audio_.empty()) start_with_sound(now);
+  draining_ = true;
+  if (aac_) {
+    aac_->finish(std::move(drained));
+  } else {
+    drained();
+  }
 }
 
 void Output::finish(std::string reason, const Now& now, Finished finished) {
   keep_journal(now, FillSpans::all);
-  finishing_.emplace(std::move(reason), now, std::move(finished));
-  if (!files_ && !held_audio_.empty()) {
-    // It ended before the wait for a picture did: the sound is kept all the same.
-    start_with_sound(now);
-  }
-  if (aac_) {
-    aac_->finish([this] { finish_files(); });
-  } else {
-    finish_files();
-  }
-}
-
-void Output::finish_files() {
-  Finishing finishing = std::move(*finishing_);
+  closing_ = true;
   if (!files_) {
-    finishing.finished({});
+    finished({});
     return;
   }
   if (auto ended = muxer_->finish(files_->buffer()); !ended) container_error_ = ended.error();
-  files_->commit(finishing.now.instant);
+  files_->commit(now.instant);
   storage::EndEvent end;
-  end.reason = std::move(finishing.reason);
+  end.reason = std::move(reason);
   end.duration = to_seconds(duration());
-  files_->close(std::move(end), finishing.now, end_pts_, std::move(finishing.finished));
+  files_->close(std::move(end), now, end_pts_, std::move(finished));
 }
 
 Duration Output::duration() const {

@@ -64,14 +64,15 @@ enum class Outcome : std::uint8_t {
 class Output {
  public:
   static constexpr std::size_t max_held = 1000;
-  // Frames held at the start come to their end: their `packets` were written, or refused.
+  // Frames that were held, at the start or by the transcoder, come to their end: their `packets` were written,
+  // or refused.
   using Settle = std::function<void(std::uint32_t packets, Outcome outcome)>;
 
   Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder,
          const media::Timeline& timeline, Settle settle_held_audio);
 
   Outcome push_video(const TimedFrame& timed, const Now& now);
-  // An Opus frame.
+  // An Opus frame. Held until the AAC that is made of it is written or refused.
   Outcome push_audio(const TimedFrame& timed, const Now& now);
 
   enum class PictureExpected : std::uint8_t { no, yes };
@@ -89,6 +90,9 @@ class Output {
   // The identity that the journal names; before the first part.
   void set_participant(std::string identity) { participant_ = std::move(identity); }
 
+  // No more frames come: what is held is written, or refused. Calls back when every frame is settled, at once
+  // where none is held; then finish() is due.
+  void drain(const Now& now, std::move_only_function<void()> drained);
   // Ends the last part. Calls back when all is on the disk, at once if nothing was ever written; then the
   // output may be destroyed, not from within.
   using Finished = std::move_only_function<void(Result<void>)>;
@@ -145,7 +149,7 @@ class Output {
   void release_held();
   void start_with_sound(const Now& now);
   Outcome emit_audio(const media::Frame& opus);
-  void take_aac(const AacStage::Frames& frames);
+  void take_aac(const AacStage::Encoded& encoded);
   Outcome write(media::Frame frame);
   void advance_clock(const Now& now);
   void fill(const Now& now);
@@ -154,7 +158,6 @@ class Output {
   void count_filler(media::Kind kind, media::Ticks pts);
   Filled& filled(media::Kind kind) { return filled_[static_cast<std::size_t>(kind)]; }
   const Filled& filled(media::Kind kind) const { return filled_[static_cast<std::size_t>(kind)]; }
-  void finish_files();
 
   const OutputOptions options_;
   const storage::StorageContext storage_;
@@ -189,14 +192,8 @@ class Output {
   Liveness liveness_ = Liveness::live;
   std::uint64_t video_frames_ = 0;
   std::uint64_t audio_frames_ = 0;
-  std::uint64_t aac_frames_refused_ = 0;
-
-  struct Finishing {
-    std::string reason;
-    Now now;
-    Finished finished;
-  };
-  std::optional<Finishing> finishing_;
+  bool draining_ = false;
+  bool closing_ = false;
 };
 
 }  // namespace holdfast::recording

@@ -354,10 +354,13 @@ void Session::note_losses(media::Kind kind, const Now& now) {
 void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
-  for (const media::Kind kind : both_kinds) note_losses(kind, now);
+  if (gap_from_) output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(now.instant), "network"}, now);
   finishing_ = true;
   peer_->close(outbox);
-  output_.finish(std::move(reason), now, std::move(finished));
+  output_.drain(now, [this, reason = std::move(reason), finished = std::move(finished)]() mutable {
+    for (const media::Kind kind : both_kinds) note_losses(kind, now_);
+    output_.finish(std::move(reason), now_, std::move(finished));
+  });
 }
 
 TrackStatus Session::track_status(media::Kind kind) const {
