@@ -38,8 +38,8 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
       source.retransmission = rtp::ReceiveStream::Retransmission::nack;
     }
   }
-  if (rtx_ssrc && !rtx.types.empty()) {
-    rtx.ssrc = *rtx_ssrc;
+  if (!rtx.types.empty()) {
+    rtx.ssrc = rtx_ssrc;
     source.rtx = std::move(rtx);
   }
   return source;
@@ -138,6 +138,9 @@ void Session::bind_sources(Instant now) {
 Track* Session::find_track(const rtp::Packet& packet, Instant now) {
   for (const auto& slot : slots_) {
     if (slot->track.takes(packet.ssrc)) return &slot->track;
+  }
+  for (const auto& slot : slots_) {
+    if (slot->track.learn_rtx(packet)) return &slot->track;
   }
   for (const media::Kind kind : both_kinds) {
     const sdp::MediaSection* section = choose_section(kind);
@@ -354,7 +357,8 @@ void Session::note_losses(media::Kind kind, const Now& now) {
 void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
-  if (gap_from_) output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(now.instant), "network"}, now);
+  if (gap_from_)
+    output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(now.instant), "network"}, now);
   finishing_ = true;
   peer_->close(outbox);
   output_.drain(now, [this, reason = std::move(reason), finished = std::move(finished)]() mutable {

@@ -157,6 +157,19 @@ TEST_F(SessionTest, FivePercentLossIsMadeGood) {
   EXPECT_THAT(events<storage::LossEvent>(), IsEmpty());
 }
 
+TEST_F(SessionTest, AnOfferThatListsNoSourcesHasItsLossMadeGoodAsWell) {
+  lists_ssrcs = false;
+  connect();
+  net.both_ways(studio_at, recorder_at, {.loss = 0.05});
+  play_both();
+  run_for(10s);
+  net.both_ways(studio_at, recorder_at, {});
+  run_for(3s);
+  finish();
+  EXPECT_EQ(packets(Kind::video).lost, 0u);
+  EXPECT_GT(packets(Kind::video).recovered, 5u);
+}
+
 TEST_F(SessionTest, ReorderedAndDoubledPacketsDoNoHarm) {
   connect();
   net.both_ways(studio_at, recorder_at, {.jitter = 20ms, .reorder = 0.1, .duplicate = 0.1});

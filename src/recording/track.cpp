@@ -61,7 +61,7 @@ void Track::bind(TrackSource source, Instant now) {
 }
 
 bool Track::takes(Ssrc ssrc) const {
-  return source_ && (source_->ssrc == ssrc || (source_->rtx && source_->rtx->ssrc == ssrc));
+  return stream_ && (stream_->ssrc() == ssrc || (stream_->rtx() && stream_->rtx()->ssrc == ssrc));
 }
 
 void Track::handle_packet(Instant arrival, const rtp::Packet& packet) {

@@ -65,6 +65,8 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   const std::optional<TrackSource>& source() const { return source_; }
   // Whether packets of this SSRC are this track's, as media or as RTX.
   bool takes(Ssrc ssrc) const;
+  // The same for one that signalling did not tell of: it is this track's RTX then.
+  bool learn_rtx(const rtp::Packet& packet) { return stream_ && stream_->learn_rtx(packet); }
 
   void handle_packet(Instant arrival, const rtp::Packet& packet);
   void handle_sender_report(Instant arrival, const rtp::SenderReport& report);

@@ -49,6 +49,14 @@ void ReceiveStream::handle_packet(Instant at, const Packet& packet, Delivery& de
   accept(sequence, *arrival, delivery);
 }
 
+bool ReceiveStream::learn_rtx(const Packet& packet) {
+  if (!config_.rtx || config_.rtx->ssrc) return false;
+  if (std::ranges::find(config_.rtx->types, packet.payload_type, &Rtx::Type::rtx) == config_.rtx->types.end())
+    return false;
+  config_.rtx->ssrc = packet.ssrc;
+  return true;
+}
+
 // RFC 4588 section 4: an RTX payload begins with the original sequence number; without one it only pads.
 std::optional<ReceiveStream::Arrival> ReceiveStream::unwrap(Instant at, const Packet& packet) const {
   Arrival arrival{.way = Arrival::Way::media,

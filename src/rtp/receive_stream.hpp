@@ -49,7 +49,7 @@ struct Rtx {
     PayloadType rtx;
     PayloadType media;  // apt
   };
-  Ssrc ssrc;
+  std::optional<Ssrc> ssrc;  // none: not told, to be learnt
   std::vector<Type> types;
 };
 
@@ -98,6 +98,9 @@ class ReceiveStream {
 
   // A packet of the media's or the RTX's SSRC; others are ignored.
   void handle_packet(Instant arrival, const Packet& packet, Delivery& delivery);
+  // Whether a packet of an SSRC that nobody told of is this stream's RTX, by its payload type; its SSRC is
+  // the RTX's from then on.
+  bool learn_rtx(const Packet& packet);
   void handle_sender_report(Instant arrival, const SenderInfo& info);
   // Something is due at deadline(). handle_timeout() gives up holes, append_feedback() appends NACK, PLI and
   // receiver report as each is due: call both. The feedback is at most 600 bytes.
@@ -179,7 +182,7 @@ class ReceiveStream {
   }
   Entry& entry(std::int64_t sequence) { return window_[static_cast<std::size_t>(sequence - next_)]; }
 
-  const Config config_;
+  Config config_;  // as given, but for a learnt SSRC
   PacketPool& pool_;
   Ledger& ledger_;
   Reception reception_;

@@ -304,6 +304,26 @@ TEST_F(ReceiveStreamTest, RtxFillsAHoleUnderTheMediasOwnType) {
   EXPECT_EQ(ledger_.recovered(), 1u);
 }
 
+TEST_F(ReceiveStreamTest, AnRtxSourceThatNobodyToldOfIsLearntByItsPayloadType) {
+  ReceiveStream::Config config = video_with_rtx();
+  config.rtx->ssrc.reset();
+  use(config);
+  receive(0);
+  receive(2);
+  pass(20ms);
+  receive_resent(1);
+  EXPECT_EQ(delivery_->sequences, (Sequences{0}));
+  Packet stranger = packet(1);
+  stranger.ssrc = rtx;
+  EXPECT_FALSE(stream_->learn_rtx(stranger));
+  stranger.payload_type = rtx_type;
+  EXPECT_TRUE(stream_->learn_rtx(stranger));
+  receive_resent(1);
+  EXPECT_EQ(delivery_->sequences, (Sequences{0, 1, 2}));
+  stranger.ssrc = Ssrc(3);
+  EXPECT_FALSE(stream_->learn_rtx(stranger));
+}
+
 TEST_F(ReceiveStreamTest, WhereThereIsRtxAPlainPacketWasOnlyLate) {
   use(video_with_rtx());
   receive(0);

@@ -68,6 +68,7 @@ class Content:
     flashes: list          # seconds: the onsets of the flashes
     beeps: list            # seconds: the onsets of the beeps
     audio_duration: float  # seconds of decoded sound
+    audio_hole: float      # seconds: the longest stretch of time between two decoded pieces of sound
 
     def missing(self):
         """Numbers between the first and the last that no frame shows."""
@@ -91,7 +92,8 @@ class Content:
 def read(path):
     """Decodes the whole file."""
     times, numbers, sizes, flashes = [], [], [], []
-    audio_times, levels, audio_duration, lit = [], [], 0.0, True  # a flash that was on from the start has no onset
+    audio_times, levels, audio_duration, audio_hole, audio_end = [], [], 0.0, 0.0, None
+    lit = True  # a flash that was on from the start has no onset
     with av.open(str(path)) as container:
         streams = [*container.streams.video[:1], *container.streams.audio[:1]]
         for packet in container.demux(streams):
@@ -114,7 +116,9 @@ def read(path):
                     audio_times.append(t)
                     levels.append(l)
                     audio_duration += frame.samples / frame.sample_rate
-    return Content(times, numbers, sizes, flashes, _onsets(audio_times, levels), audio_duration)
+                    audio_hole = max(audio_hole, frame.time - (frame.time if audio_end is None else audio_end))
+                    audio_end = frame.time + frame.samples / frame.sample_rate
+    return Content(times, numbers, sizes, flashes, _onsets(audio_times, levels), audio_duration, audio_hole)
 
 
 def _luma(frame):
