@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "app/config.hpp"
@@ -14,10 +12,17 @@
 namespace holdfast::app {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Between attempts to join again, as LiveKit's own clients do it; the last one repeats.
-constexpr std::array<Duration, 6> backoff{0ms, 300ms, 1200ms, 2700ms, 4800ms, 7000ms};
+recording::GapCause cause_of(livekit::Fault fault) {
+  switch (fault) {
+    case livekit::Fault::server:
+      return recording::GapCause::server;
+    case livekit::Fault::network:
+      return recording::GapCause::network;
+    case livekit::Fault::publisher:
+      return recording::GapCause::left;
+  }
+  return recording::GapCause::network;
+}
 
 }  // namespace
 
@@ -28,7 +33,8 @@ LivekitSource::LivekitSource(const Context& context, Options options, RecordingT
       watcher_(watcher),
       identity_(livekit::make_identity(context.random)),
       retry_(context.control),
-      wait_limit_(context.control) {}
+      wait_limit_(context.control),
+      continuity_(context.random) {}
 
 LivekitSource::~LivekitSource() = default;
 
@@ -95,9 +101,10 @@ void LivekitSource::join(const std::string& server_url, std::string token) {
   }
   joined_url_ = server_url;
   first_offer_ = true;
+  token_ = std::move(token);
   io::LivekitOptions options;
   options.server = *server;
-  options.token = std::move(token);
+  options.token = token_;
   options.room = options_.room;
   connection_ =
       std::make_unique<io::LivekitConnection>(context_.control.context(), std::move(options), *this);
@@ -112,13 +119,18 @@ void LivekitSource::try_later(Duration delay, std::string why) {
   retry_.start(delay, [this] { seek(); });
 }
 
-void LivekitSource::rejoin(const std::string& why) {
-  if (phase_ == Phase::done) return;
+void LivekitSource::reconnect(livekit::Continuity::Attempt attempt, const std::string& why) {
+  using Step = livekit::Continuity::Step;
   phase_ = Phase::seeking;
-  const Duration delay =
-      backoff[std::min<std::size_t>(static_cast<std::size_t>(attempts_++), backoff.size() - 1)];
-  log::info("{}: joining again in {} ms: {}", task_.status().recording_id, to_milliseconds(delay), why);
-  try_later(delay, why);
+  log::info("{}: {} in {} ms: {}", task_.status().recording_id,
+            attempt.step == Step::resume ? "resuming the session" : "joining again",
+            to_milliseconds(attempt.wait), why);
+  if (attempt.step == Step::join) return try_later(attempt.wait, why);
+  retry_.start(attempt.wait, [this] { connection_->resume(newest_token_.empty() ? token_ : newest_token_); });
+}
+
+void LivekitSource::suspect(livekit::Fault fault) {
+  if (task_.is_open()) task_.host().suspect(cause_of(fault));
 }
 
 void LivekitSource::give_up(const std::string& why) {
@@ -137,13 +149,28 @@ bool LivekitSource::feeds() const {
 
 void LivekitSource::handle_connection_lost() {
   if (phase_ != Phase::joined) return;
-  rejoin("the media connection failed");
+  reconnect(continuity_.after_media_loss(io::read_monotonic_clock()), "the media connection failed");
 }
 
 void LivekitSource::on_joined(std::string_view room_name, std::string_view) {
   phase_ = Phase::joined;
-  attempts_ = 0;
+  continuity_.handle_connected(io::read_monotonic_clock());
   log::info("{}: joined room {}", task_.status().recording_id, room_name);
+  if (!task_.is_open()) return;
+  // Nothing is suspected any more, and what an earlier session announced is void: the room tells what there
+  // is.
+  task_.host().suspect(recording::GapCause::network);
+  for (const media::Kind kind : {media::Kind::video, media::Kind::audio})
+    task_.host().announce(kind, std::nullopt);
+}
+
+void LivekitSource::on_resumed() {
+  phase_ = Phase::joined;
+  continuity_.handle_connected(io::read_monotonic_clock());
+  log::info("{}: the session goes on", task_.status().recording_id);
+  if (!task_.is_open()) return;
+  task_.host().suspect(recording::GapCause::network);
+  task_.host().note_reconnect("resume");
 }
 
 void LivekitSource::on_offer(const livekit::Offer& offer) {
@@ -178,6 +205,7 @@ void LivekitSource::on_track_added(const livekit::Track& track) {
   live_ = true;
   wait_limit_.cancel();
   task_.open(SessionHost::Port::own);
+  task_.host().suspect(recording::GapCause::network);
   task_.set_participant(track.identity);
   announce(track);
 }
@@ -195,6 +223,7 @@ void LivekitSource::on_track_refused(const livekit::Track& track) {
 }
 
 void LivekitSource::on_publisher_left(std::string_view identity) {
+  suspect(livekit::Fault::publisher);
   log::info("{}: {} left the room; waiting for gap_limit in case they come back", task_.status().recording_id,
             identity);
 }
@@ -225,11 +254,10 @@ void LivekitSource::on_ended(const livekit::Ended& ended) {
       give_up(ended.why);
       break;
     case livekit::EndKind::not_live:
-      rejoin(ended.why);
-      break;
     case livekit::EndKind::resume:
     case livekit::EndKind::rejoin:
-      rejoin(ended.why);
+      suspect(ended.fault);
+      reconnect(continuity_.after_end(ended.kind, io::read_monotonic_clock()), ended.why);
       break;
   }
 }

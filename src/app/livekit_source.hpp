@@ -9,6 +9,7 @@
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
 #include "io/livekit_connection.hpp"
+#include "livekit/continuity.hpp"
 #include "livekit/token_endpoint.hpp"
 
 namespace holdfast::app {
@@ -23,8 +24,8 @@ struct RoomAccess {
   std::string room;  // ... for this room
 };
 
-// Feeds a recording from a LiveKit room: finds the way in, joins, negotiates, joins again when the connection
-// is lost. The task outlives it. Control thread only.
+// Feeds a recording from a LiveKit room: finds the way in, joins, negotiates, and stays in the room whatever
+// breaks (livekit::Continuity). The task outlives it. Control thread only.
 class LivekitSource final : public livekit::RoomEvents {
  public:
   struct Context {
@@ -51,7 +52,7 @@ class LivekitSource final : public livekit::RoomEvents {
   void start();
   // Says goodbye, so that the server need not wait for our silence.
   void leave();
-  // The media connection failed: join anew.
+  // The media connection failed: an ICE restart, by way of resuming, or joining anew.
   void handle_connection_lost();
 
  private:
@@ -64,10 +65,12 @@ class LivekitSource final : public livekit::RoomEvents {
   void handle_endpoint_reply(const Result<HttpResponse>& reply);
   void join(const std::string& server_url, std::string token);
   void try_later(Duration delay, std::string why);
-  void rejoin(const std::string& why);
+  void reconnect(livekit::Continuity::Attempt attempt, const std::string& why);
+  void suspect(livekit::Fault fault);
   void give_up(const std::string& why);
 
   void on_joined(std::string_view room_name, std::string_view own_sid) override;
+  void on_resumed() override;
   void on_offer(const livekit::Offer& offer) override;
   void on_candidate(std::string_view candidate) override;
   void on_track_added(const livekit::Track& track) override;
@@ -94,7 +97,8 @@ class LivekitSource final : public livekit::RoomEvents {
   Phase phase_ = Phase::seeking;
   bool live_ = false;  // a track was chosen
   bool first_offer_ = true;
-  int attempts_ = 0;  // since the last join that came about
+  livekit::Continuity continuity_;
+  std::string token_;  // joined with
   std::string newest_token_;
   std::string joined_url_;
   std::string last_reason_;

@@ -49,8 +49,8 @@ void RecordingTask::on_connection_lost(std::string why) {
   context_.on_connection_lost(*this, why);
 }
 
-void RecordingTask::on_gap_limit() {
-  finish("gap_limit", {});
+void RecordingTask::on_limit(std::string reason) {
+  finish(std::move(reason), {});
 }
 
 void RecordingTask::finish(std::string reason, StatusReply reply) {

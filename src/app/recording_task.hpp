@@ -68,7 +68,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
  private:
   void on_report(SessionReport report) override;
   void on_connection_lost(std::string why) override;
-  void on_gap_limit() override;
+  void on_limit(std::string reason) override;
 
   void take(SessionReport report);
   void session_finished(SessionReport report, Result<void> result);

@@ -117,8 +117,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
   void on_connection_lost(std::string_view why) override {
     tell([why = std::string(why)](SessionObserver& observer) { observer.on_connection_lost(why); });
   }
-  void on_gap_limit() override {
-    tell([](SessionObserver& observer) { observer.on_gap_limit(); });
+  void on_limit(std::string_view reason) override {
+    tell([reason = std::string(reason)](SessionObserver& observer) { observer.on_limit(reason); });
   }
 
   MediaWorker& worker_;
@@ -174,6 +174,16 @@ void SessionHost::announce(media::Kind kind, std::optional<recording::AnnouncedT
 void SessionHost::set_participant(std::string identity) {
   post(
       [identity = std::move(identity)](Resident& resident) { resident.session().set_participant(identity); });
+}
+
+void SessionHost::suspect(recording::GapCause cause) {
+  post([cause](Resident& resident) { resident.session().suspect(cause); });
+}
+
+void SessionHost::note_reconnect(std::string cause) {
+  post([cause = std::move(cause)](Resident& resident) {
+    resident.session().note(storage::ReconnectEvent{cause}, io::read_clocks());
+  });
 }
 
 void SessionHost::arm() {

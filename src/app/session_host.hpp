@@ -22,7 +22,7 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   virtual void on_report(SessionReport report) = 0;
   virtual void on_connection_lost(std::string why) = 0;
-  virtual void on_gap_limit() = 0;
+  virtual void on_limit(std::string reason) = 0;
 };
 
 // A session at home on its worker: the socket it lives behind, and the way there and back. Made, called and
@@ -49,6 +49,8 @@ class SessionHost {
   void add_remote_candidate(std::string candidate);
   void announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track);
   void set_participant(std::string identity);
+  void suspect(recording::GapCause cause);
+  void note_reconnect(std::string cause);
   void arm();
   using FinishReply = std::move_only_function<void(SessionReport report, Result<void> result)>;
   void finish(std::string reason, FinishReply reply);

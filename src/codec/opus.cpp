@@ -38,6 +38,10 @@ std::optional<OpusToc> OpusToc::parse(Bytes packet) {
   return OpusToc{samples, packet[0] & 4 ? 2 : 1};
 }
 
+bool is_opus_padded_silence(Bytes packet) {
+  return std::ranges::equal(packet, opus_padded_silence);
+}
+
 OpusDepacketizer::OpusDepacketizer() {
   format_.codec = media::Codec::opus;
   format_.sample_rate = opus_sample_rate;

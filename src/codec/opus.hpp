@@ -30,6 +30,11 @@ constexpr bool is_opus_dtx(Bytes packet) {
 inline constexpr std::array<std::uint8_t, 3> opus_silence = {0xf8, 0xff, 0xfe};
 inline constexpr int opus_silence_samples = 960;
 
+// The same as an encoder with a constant rate of 32 kb/s makes it: padded with zeros. LiveKit's server sends
+// it when a track is muted (50 packets) or ends (10).
+inline constexpr std::array<std::uint8_t, 80> opus_padded_silence = {0xf8, 0xff, 0xfe};
+bool is_opus_padded_silence(Bytes packet);
+
 // RFC 7587: one packet, one frame.
 class OpusDepacketizer final : public Depacketizer {
  public:

@@ -10,14 +10,14 @@
 namespace holdfast::io {
 namespace {
 
-WebSocketOptions websocket_options(LivekitOptions options) {
+WebSocketOptions websocket_options(const LivekitOptions& options, std::string target) {
   WebSocketOptions result;
   result.tls = options.server.transport == livekit::Transport::tls;
-  result.target = livekit::signal_target(options.server);
-  result.host = std::move(options.server.host);
+  result.target = std::move(target);
+  result.host = options.server.host;
   result.port = options.server.port;
   result.headers = {{"Authorization", "Bearer " + options.token}};
-  result.ca_file = std::move(options.ca_file);
+  result.ca_file = options.ca_file;
   result.connect_timeout = options.room.join_timeout;
   return result;
 }
@@ -26,6 +26,8 @@ livekit::Ended ending_of(const WebSocketClosed& closed) {
   using livekit::EndKind;
   switch (closed.cause) {
     case WebSocketClosed::Cause::unreachable:
+      return {EndKind::rejoin, closed.why, livekit::Fault::network};
+    case WebSocketClosed::Cause::refused:
       return {EndKind::rejoin, closed.why};
     case WebSocketClosed::Cause::untrusted:
       return {EndKind::refused, closed.why};
@@ -44,10 +46,19 @@ class LivekitConnection::Impl final : public WebSocketHandler,
                                       public livekit::SignalSink,
                                       public std::enable_shared_from_this<Impl> {
  public:
-  Impl(boost::asio::io_context& context, const LivekitOptions& options, livekit::RoomEvents& events)
-      : room_(options.room, events, *this, read_monotonic_clock()),
-        timer_(context),
-        socket_(std::make_unique<WebSocket>(context, websocket_options(options), *this)) {}
+  Impl(boost::asio::io_context& context, LivekitOptions options, livekit::RoomEvents& events)
+      : context_(context),
+        options_(std::move(options)),
+        room_(options_.room, events, *this, read_monotonic_clock()),
+        timer_(context) {
+    connect(livekit::signal_target(options_.server));
+  }
+
+  void resume(std::string token) {
+    options_.token = std::move(token);
+    connect(livekit::resume_target(options_.server, room_.own_sid()));
+    drive([](livekit::Room& room) { room.resume(read_monotonic_clock()); });
+  }
 
   // Calls into the room and takes care of what may follow from it: a new deadline, or the end. The owner may
   // destroy the LivekitConnection in between; `self` keeps us, and our members, until we are out of the room.
@@ -68,6 +79,9 @@ class LivekitConnection::Impl final : public WebSocketHandler,
   void send(Bytes message) override { socket_->send(message); }
 
  private:
+  void connect(std::string target) {
+    socket_ = std::make_unique<WebSocket>(context_, websocket_options(options_, std::move(target)), *this);
+  }
   void handle_open() override {}
   void handle_message(Bytes message) override {
     drive([&](livekit::Room& room) { room.handle_message(message, read_monotonic_clock()); });
@@ -93,6 +107,8 @@ class LivekitConnection::Impl final : public WebSocketHandler,
     });
   }
 
+  boost::asio::io_context& context_;
+  LivekitOptions options_;
   livekit::Room room_;
   boost::asio::steady_timer timer_;
   Instant armed_ = never;
@@ -109,6 +125,9 @@ LivekitConnection::~LivekitConnection() {
   impl_->stop();
 }
 
+void LivekitConnection::resume(std::string token) {
+  impl_->resume(std::move(token));
+}
 void LivekitConnection::send_answer(std::uint32_t offer_id, std::string_view sdp) {
   impl_->drive([&](livekit::Room& room) { room.send_answer(offer_id, sdp); });
 }

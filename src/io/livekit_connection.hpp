@@ -22,8 +22,8 @@ struct LivekitOptions {
 };
 
 // Joins a room and drives a livekit::Room over a WebSocket, on the thread of the io_context (the control
-// thread). The owner sees one interface, RoomEvents; on_ended() comes exactly once, also when the connection
-// never came about.
+// thread). The owner sees one interface, RoomEvents; on_ended() comes exactly once, and once more after each
+// resume(), also when the connection never came about.
 class LivekitConnection {
  public:
   // Starts at once; events come from the io_context, never from within these functions.
@@ -33,6 +33,10 @@ class LivekitConnection {
   ~LivekitConnection();
   LivekitConnection(const LivekitConnection&) = delete;
   LivekitConnection& operator=(const LivekitConnection&) = delete;
+
+  // Goes on with the session over another WebSocket, after an end of EndKind::resume or while it stands
+  // (media needs an ICE restart). `token`: the newest. Not from within an event.
+  void resume(std::string token);
 
   // After the end these do nothing.
   void send_answer(std::uint32_t offer_id, std::string_view sdp);

@@ -25,7 +25,8 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace wire = livekit::wire;
 
-// A LiveKit server for one visitor: lets it in with an offer and answers a goodbye, or declines.
+// A LiveKit server: lets a visitor in with an offer, or goes on with its session, and answers a goodbye; or
+// declines. One visitor at a time.
 class FakeServer {
  public:
   explicit FakeServer(asio::io_context& context) : acceptor_(context, {asio::ip::address_v4::loopback(), 0}) {
@@ -38,11 +39,22 @@ class FakeServer {
   std::optional<http::response<http::string_body>> decline;
   http::request<http::string_body> request;
   std::vector<wire::SignalRequest> received;
+  bool drops_visitors = false;  // once they are in
+  int visitors = 1;             // to come
 
  private:
   asio::awaitable<void> serve() {
-    beast::tcp_stream stream(co_await acceptor_.async_accept(asio::use_awaitable));
+    while (visitors-- > 0) {
+      try {
+        co_await serve_one(co_await acceptor_.async_accept(asio::use_awaitable));
+      } catch (const boost::system::system_error&) {  // the visitor is gone
+      }
+    }
+  }
+  asio::awaitable<void> serve_one(asio::ip::tcp::socket visitor) {
+    beast::tcp_stream stream(std::move(visitor));
     beast::flat_buffer buffer;
+    request = {};
     co_await http::async_read(stream, buffer, request, asio::use_awaitable);
     if (decline) {
       decline->prepare_payload();
@@ -53,12 +65,17 @@ class FakeServer {
     co_await socket.async_accept(request, asio::use_awaitable);
     socket.binary(true);
     wire::SignalResponse join;
-    join.mutable_join()->mutable_room()->set_name("demo");
+    if (request.target().find("reconnect=1") != request.target().npos) {
+      join.mutable_reconnect();
+    } else {
+      join.mutable_join()->mutable_room()->set_name("demo");
+      join.mutable_join()->mutable_participant()->set_sid("PA/1");
+    }
     co_await socket.async_write(asio::buffer(join.SerializeAsString()), asio::use_awaitable);
     wire::SignalResponse offer;
     offer.mutable_offer()->set_id(5);
     co_await socket.async_write(asio::buffer(offer.SerializeAsString()), asio::use_awaitable);
-    while (true) {
+    while (!drops_visitors) {
       buffer.clear();
       co_await socket.async_read(buffer, asio::use_awaitable);
       received.emplace_back().ParseFromString(beast::buffers_to_string(buffer.data()));
@@ -74,6 +91,7 @@ class FakeServer {
 
 struct Owner final : livekit::RoomEvents {
   void on_joined(std::string_view room_name, std::string_view) override { room = room_name; }
+  void on_resumed() override { resumed = true; }
   void on_offer(const livekit::Offer& offer) override {
     if (react) react(offer);
   }
@@ -88,10 +106,11 @@ struct Owner final : livekit::RoomEvents {
   void on_token(std::string_view) override {}
   void on_ended(const livekit::Ended& value) override {
     ended.push_back(value);
-    connection.reset();
+    if (value.kind != EndKind::resume) connection.reset();
   }
 
   std::string room;
+  bool resumed = false;
   std::vector<livekit::Ended> ended;
   std::function<void(const livekit::Offer&)> react;
   std::unique_ptr<LivekitConnection> connection;
@@ -152,6 +171,22 @@ TEST_F(LivekitConnectionTest, LeavingBeforeItIsOpenEndsItToo) {
   while (owner_.ended.empty()) context_.run_one();  // the server waits on
   ASSERT_EQ(owner_.ended.size(), 1u);
   EXPECT_EQ(owner_.ended[0].kind, EndKind::left);
+}
+
+TEST_F(LivekitConnectionTest, GoesOnWithItsSessionOverAnotherWebSocket) {
+  server_.drops_visitors = true;
+  server_.visitors = 2;
+  join();
+  while (owner_.ended.empty()) context_.run_one();
+  EXPECT_EQ(owner_.ended.back().kind, EndKind::resume);
+  server_.drops_visitors = false;
+  owner_.connection->resume("NEWER");
+  while (!owner_.resumed) context_.run_one();
+  EXPECT_THAT(std::string(server_.request.target()), HasSubstr("&reconnect=1&sid=PA%2F1"));
+  EXPECT_EQ(server_.request[http::field::authorization], "Bearer NEWER");
+  owner_.connection->leave();
+  while (owner_.ended.size() < 2) context_.run_one();
+  EXPECT_EQ(owner_.ended.back().kind, EndKind::left);
 }
 
 TEST_F(LivekitConnectionTest, IsSilentOnceDestroyed) {

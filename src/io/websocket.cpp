@@ -258,6 +258,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   WebSocketClosed describe(Cause cause, const ErrorStatus& error) const {
     const std::string why = abort_why_ != nullptr ? abort_why_ : error.message();
     const std::string_view what = cause == Cause::lost ? "lost the connection to" : "cannot reach";
+    if (cause == Cause::unreachable && error == asio::error::connection_refused) cause = Cause::refused;
     return {cause, fmt::format("{} {}: {}", what, authority_of(options_), why), 0, {}};
   }
 

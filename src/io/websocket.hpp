@@ -31,6 +31,7 @@ struct WebSocketOptions {
 struct WebSocketClosed {
   enum class Cause : std::uint8_t {
     unreachable,  // name, TCP, TLS handshake or time
+    refused,      // its machine answers, but nobody listens at the port
     untrusted,    // the server's certificate does not verify
     declined,     // an HTTP answer instead of an upgrade: `status` and `body`
     closed,       // the server said close

@@ -205,13 +205,13 @@ TEST_F(WebSocketTest, AnAnswerThatIsNoUpgradeComesWithStatusAndBody) {
   EXPECT_EQ(client_.closed[0].body, "permissions denied");
 }
 
-TEST_F(WebSocketTest, AServerThatIsNotThereIsUnreachable) {
+TEST_F(WebSocketTest, AMachineWithoutAServerRefuses) {
   const WebSocketOptions nobody = options();
   acceptor_.close();
   connect(nobody);
   run();
   ASSERT_EQ(client_.closed.size(), 1u);
-  EXPECT_EQ(client_.closed[0].cause, Cause::unreachable);
+  EXPECT_EQ(client_.closed[0].cause, Cause::refused);
   EXPECT_THAT(client_.closed[0].why, HasSubstr("Connection refused"));
 }
 

@@ -47,7 +47,7 @@ std::string_view to_string(EndKind kind) {
   return "unknown";
 }
 
-Ended ending_of_leave(const wire::Leave& leave, Progress progress) {
+Ended ending_of_leave(const wire::Leave& leave) {
   switch (leave.reason()) {
     case wire::CLIENT_INITIATED:
       return {EndKind::left, "we left the room"};
@@ -59,9 +59,8 @@ Ended ending_of_leave(const wire::Leave& leave, Progress progress) {
     case wire::ROOM_DELETED:
       return {EndKind::stream_ended, "the room was deleted"};
     case wire::ROOM_CLOSED:
-      if (progress == Progress::waiting)
-        return {EndKind::not_live, "the room closed before anybody published"};
-      return {EndKind::stream_ended, "the room closed, the last participant had left"};
+      // We do not hold it open; a publisher who was away for longer than its departure timeout makes it anew.
+      return {EndKind::not_live, "the room closed, everybody had left", Fault::publisher};
     // Sent with action DISCONNECT, but the room lives on, on this server or another.
     case wire::SERVER_SHUTDOWN:
       return {EndKind::rejoin, "the server shuts down"};
@@ -70,7 +69,10 @@ Ended ending_of_leave(const wire::Leave& leave, Progress progress) {
   }
   const std::string why = fmt::format("the server ended the session (reason {}, action {})",
                                       static_cast<int>(leave.reason()), static_cast<int>(leave.action()));
-  return {leave.action() == wire::Leave::RESUME ? EndKind::resume : EndKind::rejoin, why};
+  // The server heard nothing of us any more.
+  const bool unheard = leave.reason() == wire::CONNECTION_TIMEOUT || leave.reason() == wire::MEDIA_FAILURE;
+  return {leave.action() == wire::Leave::RESUME ? EndKind::resume : EndKind::rejoin, why,
+          unheard ? Fault::network : Fault::server};
 }
 
 Ended ending_of_refusal(int status, std::string_view body) {

@@ -14,14 +14,17 @@ EndKind after(wire::DisconnectReason reason, wire::Leave::Action action) {
   wire::Leave leave;
   leave.set_reason(reason);
   leave.set_action(action);
-  return ending_of_leave(leave, Progress::recording).kind;
+  return ending_of_leave(leave).kind;
 }
 
 TEST(Ending, SomeReasonsAreFinal) {
   EXPECT_EQ(after(wire::DUPLICATE_IDENTITY, wire::Leave::DISCONNECT), EndKind::refused);
   EXPECT_EQ(after(wire::PARTICIPANT_REMOVED, wire::Leave::DISCONNECT), EndKind::refused);
   EXPECT_EQ(after(wire::ROOM_DELETED, wire::Leave::DISCONNECT), EndKind::stream_ended);
-  EXPECT_EQ(after(wire::ROOM_CLOSED, wire::Leave::DISCONNECT), EndKind::stream_ended);
+}
+
+TEST(Ending, AClosedRoomMayOpenAgain) {
+  EXPECT_EQ(after(wire::ROOM_CLOSED, wire::Leave::DISCONNECT), EndKind::not_live);
 }
 
 TEST(Ending, AServerThatShutsDownIsNotTheEndThoughItSaysDisconnect) {

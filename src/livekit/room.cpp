@@ -50,7 +50,7 @@ void Room::handle_message(Bytes message, Instant now) {
     ++malformed_messages_;
     return;
   }
-  if (joined_) silent_at_ = now + ping_timeout_;
+  if (joined_ && !resuming_) silent_at_ = now + ping_timeout_;
 
   switch (response.message_case()) {
     case wire::SignalResponse::kJoin:
@@ -67,9 +67,11 @@ void Room::handle_message(Bytes message, Instant now) {
     case wire::SignalResponse::kTrickle:
       return handle_trickle(response.trickle());
     case wire::SignalResponse::kLeave:
-      return end(ending_of_leave(response.leave(), found_ ? Progress::recording : Progress::waiting));
+      return handle_leave(response.leave());
     case wire::SignalResponse::kRefreshToken:
       return events_.on_token(response.refresh_token());
+    case wire::SignalResponse::kReconnect:
+      return handle_resumed(now);
     case wire::SignalResponse::kSubscriptionPermissionUpdate:
       handle_permission(response.subscription_permission_update());
       return reconsider(now);
@@ -93,11 +95,32 @@ void Room::handle_join(const wire::Join& join, Instant now) {
   joined_ = true;
   ping_interval_ = read_interval(join.ping_interval(), 5);
   ping_timeout_ = std::max(read_interval(join.ping_timeout(), 15), 2 * ping_interval_);
-  ping_at_ = now + ping_interval_;
-  silent_at_ = now + ping_timeout_;
+  own_sid_ = join.participant().sid();
+  expect_signs_of_life(now);
   events_.on_joined(join.room().name(), join.participant().sid());
   for (const wire::Participant& participant : join.other_participants()) handle_participant(participant);
   reconsider(now);
+}
+
+void Room::expect_signs_of_life(Instant now) {
+  ping_at_ = now + ping_interval_;
+  silent_at_ = now + ping_timeout_;
+}
+
+void Room::resume(Instant now) {
+  ended_ = false;
+  resuming_ = true;
+  join_deadline_ = now + config_.join_timeout;
+  ping_at_ = silent_at_ = never;
+}
+
+void Room::handle_resumed(Instant now) {
+  if (!std::exchange(resuming_, false)) {
+    ++malformed_messages_;
+    return;
+  }
+  expect_signs_of_life(now);
+  events_.on_resumed();
 }
 
 void Room::handle_participant(const wire::Participant& info) {
@@ -124,6 +147,14 @@ void Room::handle_trickle(const wire::Trickle& trickle) {
   }
   const json::string& text = candidate->get_string();
   if (!text.empty()) events_.on_candidate({text.data(), text.size()});
+}
+
+void Room::handle_leave(const wire::Leave& leave) {
+  Ended ended = ending_of_leave(leave);
+  // Those who were there are recorded each by itself, and waited for there.
+  if (ended.kind == EndKind::not_live && config_.mode == RoomMode::watch && found_)
+    ended.kind = EndKind::stream_ended;
+  end(std::move(ended));
 }
 
 void Room::handle_permission(const wire::SubscriptionPermissionUpdate& update) {
@@ -255,14 +286,17 @@ bool Room::in_scope(const Publisher& publisher) const {
 void Room::handle_timeout(Instant now) {
   if (ended_) return;
   if (now >= leave_deadline_) return end({EndKind::left, {}});
-  if (!joined_) {
+  if (!joined_ || resuming_) {
     if (now < join_deadline_) return;
-    return end({EndKind::rejoin, fmt::format("no answer from the LiveKit server within {} s",
-                                             to_seconds(config_.join_timeout))});
+    return end(
+        {EndKind::rejoin,
+         fmt::format("no answer from the LiveKit server within {} s", to_seconds(config_.join_timeout)),
+         Fault::network});
   }
   if (now >= silent_at_) {
-    return end(
-        {EndKind::resume, fmt::format("the LiveKit server was silent for {} s", to_seconds(ping_timeout_))});
+    return end({EndKind::resume,
+                fmt::format("the LiveKit server was silent for {} s", to_seconds(ping_timeout_)),
+                Fault::network});
   }
   if (now >= ping_at_) {
     ping_at_ = now + ping_interval_;
@@ -275,7 +309,7 @@ void Room::handle_timeout(Instant now) {
 
 Instant Room::deadline() const {
   if (ended_) return never;
-  if (!joined_) return std::min(join_deadline_, leave_deadline_);
+  if (!joined_ || resuming_) return std::min(join_deadline_, leave_deadline_);
   return std::min({leave_deadline_, silent_at_, ping_at_, audio_alone_at_, nothing_left_at_});
 }
 
@@ -283,6 +317,10 @@ void Room::handle_closed(Ended ended) {
   if (ended_) return;
   if (!joined_ && ended.kind == EndKind::resume)
     ended.kind = EndKind::rejoin;  // there is no session to resume
+  // A server that cannot be reached may still have our session; a token that it does not take may be
+  // replaced.
+  if (resuming_ && ended.kind == EndKind::rejoin) ended.kind = EndKind::resume;
+  if (resuming_ && ended.kind == EndKind::refused) ended.kind = EndKind::rejoin;
   end(std::move(ended));
 }
 
@@ -337,7 +375,7 @@ void Room::send(const wire::SignalRequest& request) {
 // Nothing of the room is touched after on_ended(): its owner may destroy it there.
 void Room::end(Ended ended) {
   ended_ = true;
-  if (leave_deadline_ != never) ended = {EndKind::left, "we left the room"};
+  if (leave_deadline_ != never) ended = {EndKind::left, "we left the room", ended.fault};
   events_.on_ended(ended);
 }
 

@@ -52,13 +52,15 @@ struct Offer {
 };
 
 // What a Room tells its owner, on the thread that drives the room. Except from on_ended(), which is the last
-// call of all, the room must not be destroyed from within a call; its send_* functions may be called from
-// any.
+// call of all unless the room is resumed, the room must not be destroyed from within a call; its send_*
+// functions may be called from any.
 class RoomEvents {
  public:
   virtual ~RoomEvents() = default;
 
   virtual void on_joined(std::string_view room_name, std::string_view own_sid) = 0;
+  // After Room::resume(): the session goes on. The server offers an ICE restart next.
+  virtual void on_resumed() = 0;
   virtual void on_offer(const Offer& offer) = 0;
   // "candidate:..." (RFC 8839 section 5.1), of the server's end.
   virtual void on_candidate(std::string_view candidate) = 0;
@@ -105,6 +107,13 @@ class Room {
   Instant deadline() const;
   // The signalling connection is gone. Ends the room, unless it has ended already.
   void handle_closed(Ended ended);
+  // Another signalling connection is being made (resume_target()) to the session of a room that was joined,
+  // be it that the last one was lost or that media needs an ICE restart. What was known stays. What fails
+  // before on_resumed() ends the room with EndKind::resume if another try may help, with rejoin if the
+  // session is gone.
+  void resume(Instant now);
+  // By which the server knows the session; empty before on_joined().
+  const std::string& own_sid() const { return own_sid_; }
 
   void send_answer(std::uint32_t offer_id, std::string_view sdp);
   // A candidate of ours ("candidate:..."), for the m-line `mid`. Optional: the server learns us from our
@@ -122,8 +131,11 @@ class Room {
 
  private:
   void handle_join(const wire::Join& join, Instant now);
+  void handle_resumed(Instant now);
+  void expect_signs_of_life(Instant now);
   void handle_participant(const wire::Participant& info);
   void handle_trickle(const wire::Trickle& trickle);
+  void handle_leave(const wire::Leave& leave);
   void handle_permission(const wire::SubscriptionPermissionUpdate& update);
   void handle_subscription_response(const wire::SubscriptionResponse& response);
   void handle_participant_gone(const std::string& identity);
@@ -153,10 +165,12 @@ class Room {
   std::array<std::optional<Track>, 2> selected_;  // by media::Kind
   std::set<std::string> reported_publishers_;     // watch: identities
   std::set<std::string> reported_refusals_;       // sids
+  std::string own_sid_;
   bool joined_ = false;
+  bool resuming_ = false;
   bool ended_ = false;
-  bool found_ = false;  // something to record, which the server did not refuse
-  Instant join_deadline_;
+  bool found_ = false;              // something to record, which the server did not refuse
+  Instant join_deadline_;           // of the answer to joining, or to resuming
   Instant leave_deadline_ = never;  // set: we are leaving
   Instant ping_at_ = never;
   Instant silent_at_ = never;        // the server counts as dead then

@@ -24,6 +24,7 @@ class Log final : public RoomEvents {
 
  private:
   void on_joined(std::string_view room_name, std::string_view) override { add("joined", room_name); }
+  void on_resumed() override { lines_.emplace_back("resumed"); }
   void on_offer(const Offer& value) override {
     offer = value;
     add("offer", std::to_string(value.id));
@@ -147,6 +148,11 @@ class RoomTest : public testing::Test {
     response.mutable_join()->mutable_participant()->mutable_permission()->set_can_subscribe(true);
     response.mutable_join()->set_ping_interval(5);
     response.mutable_join()->set_ping_timeout(15);
+    return response;
+  }
+  static wire::SignalResponse reconnect_response() {
+    wire::SignalResponse response;
+    response.mutable_reconnect();
     return response;
   }
   // A full snapshot, as the server sends it on every change.
@@ -564,10 +570,13 @@ TEST_F(RoomTest, EndsOnceAndIsSilentAfterwards) {
   EXPECT_THAT(requests(), IsEmpty());
 }
 
-TEST_F(RoomTest, ARoomThatClosesBeforeAnybodyCameIsNotLiveYet) {
-  join({.participant = "alice"});
+TEST_F(RoomTest, ARoomThatClosesMayOpenAgain) {
+  join();
+  publish("alice", {camera("TR_v")});
+  events();
   server_leaves(wire::ROOM_CLOSED, wire::Leave::DISCONNECT);
   EXPECT_THAT(events(), ElementsAre("ended not_live"));
+  EXPECT_EQ(log_.ended.fault, Fault::publisher);
 }
 
 TEST_F(RoomTest, AWatchedRoomThatClosesAfterTheStreamsIsOver) {
@@ -579,13 +588,60 @@ TEST_F(RoomTest, AWatchedRoomThatClosesAfterTheStreamsIsOver) {
   EXPECT_THAT(events(), ElementsAre("ended stream_ended"));
 }
 
-TEST_F(RoomTest, ARoomThatClosesAfterTheStreamEndsTheStream) {
+TEST_F(RoomTest, ASessionIsResumedWithAllThatWasKnown) {
   join();
-  publish("alice", {camera("TR_v")});
-  leave_room("alice");
+  publish("alice", {camera("TR_v"), microphone("TR_a")});
   events();
-  server_leaves(wire::ROOM_CLOSED, wire::Leave::DISCONNECT);
-  EXPECT_THAT(events(), ElementsAre("ended stream_ended"));
+  requests();
+  room_->handle_closed({EndKind::resume, "lost"});
+  EXPECT_THAT(events(), ElementsAre("ended resume"));
+  EXPECT_EQ(room_->own_sid(), "PA_us");
+  room_->resume(now_);
+  pass(2s);
+  receive(reconnect_response());
+  EXPECT_THAT(events(), ElementsAre("resumed"));
+  EXPECT_FALSE(room_->ended());
+  // The snapshot that follows has what is there now: the microphone went while nobody told us.
+  publish("alice", {camera("TR_v")});
+  EXPECT_THAT(events(), ElementsAre("removed TR_a"));
+  EXPECT_THAT(requests(), IsEmpty());
+  pass(5s);
+  EXPECT_THAT(requests(), ElementsAre("ping"));
+}
+
+TEST_F(RoomTest, AServerThatCannotBeReachedMayStillHaveTheSession) {
+  join();
+  room_->handle_closed({EndKind::resume, "lost"});
+  room_->resume(now_);
+  room_->handle_closed({EndKind::rejoin, "unreachable", Fault::network});
+  EXPECT_THAT(events(), ElementsAre("ended resume", "ended resume"));
+  EXPECT_EQ(log_.ended.fault, Fault::network);
+}
+
+TEST_F(RoomTest, ASessionThatTheServerDoesNotKnowIsJoinedAnew) {
+  join();
+  room_->handle_closed({EndKind::resume, "lost"});
+  room_->resume(now_);
+  server_leaves(wire::STATE_MISMATCH, wire::Leave::RECONNECT);
+  EXPECT_THAT(events(), ElementsAre("ended resume", "ended rejoin"));
+}
+
+TEST_F(RoomTest, ATokenThatNoLongerResumesIsReplacedByJoiningAnew) {
+  join();
+  room_->handle_closed({EndKind::resume, "lost"});
+  room_->resume(now_);
+  room_->handle_closed(ending_of_refusal(401, "invalid token: x, error: token is expired (exp)"));
+  EXPECT_THAT(events(), ElementsAre("ended resume", "ended rejoin"));
+}
+
+TEST_F(RoomTest, AServerThatDoesNotAnswerTheResumeIsGivenUp) {
+  join({.join_timeout = 10s});
+  room_->handle_closed({EndKind::resume, "lost"});
+  room_->resume(now_);
+  pass(9s);
+  EXPECT_FALSE(room_->ended());
+  pass(1s);
+  EXPECT_THAT(events(), ElementsAre("ended resume", "ended rejoin"));
 }
 
 TEST_F(RoomTest, ThereIsNothingToResumeBeforeTheJoin) {

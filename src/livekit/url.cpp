@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/url/encode.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
 #include <optional>
@@ -76,6 +78,11 @@ std::string signal_target(const ServerUrl& server) {
   return server.path +
          "/rtc?protocol=16&auto_subscribe=0&auto_subscribe_data_track=0&adaptive_stream=0&subscriber_allow_"
          "pause=0";
+}
+
+std::string resume_target(const ServerUrl& server, std::string_view own_sid) {
+  const auto sid = boost::urls::encode(own_sid, boost::urls::unreserved_chars);
+  return fmt::format("{}&reconnect=1&sid={}", signal_target(server), sid);
 }
 
 }  // namespace holdfast::livekit

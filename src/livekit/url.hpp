@@ -32,5 +32,7 @@ struct ServerUrl {
 // layer, never paused. The token does not belong here but into an Authorization header field: targets end up
 // in logs.
 std::string signal_target(const ServerUrl& server);
+// The same for going on with a session: `own_sid` as Room::own_sid().
+std::string resume_target(const ServerUrl& server, std::string_view own_sid);
 
 }  // namespace holdfast::livekit

@@ -12,6 +12,7 @@ constexpr Ticks milliseconds(std::int64_t count) {
 }
 
 constexpr Ticks tolerance = milliseconds(10);      // errors below are let be, so that cadence stays exact
+constexpr Ticks exact = milliseconds(1);           // as good as a publisher's own clocks
 constexpr Ticks slew_divisor = 200;                // 5 ms a second
 constexpr Ticks largest_step = milliseconds(300);  // forward, at alignment
 constexpr Duration step_window = std::chrono::seconds(5);
@@ -67,7 +68,11 @@ void Timeline::align(TrackClock& track, Instant now) {
   aligned_ = true;
   followed_ = now;
   step_until_ = now + step_window;
-  for (TrackClock* each : tracks_) each->stepped_ = false;
+  // What comes up later is let be up to the tolerance; the beginning is right.
+  for (TrackClock* each : tracks_) {
+    each->stepped_ = false;
+    each->correcting_ = std::abs(each->target() - each->offset_) > exact;
+  }
 }
 
 void Timeline::adopt_clock_of(TrackClock& track) {

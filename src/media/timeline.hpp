@@ -75,8 +75,8 @@ struct Anchor {
 // Before sender reports a track lies where its quickest arrivals put it. When two tracks have reports, each
 // is moved forward onto the latest of them, at once if need be (one step of at most 300 ms in the 5 s after
 // the report); all other corrections are at most 5 ms a second of media time. What needs no correction keeps
-// its exact cadence: 10 ms are let be. A time that leaps, or falls behind its arrival for good, re-anchors
-// the track by arrival. Nothing ever goes back.
+// its exact cadence: 1 ms is let be at the alignment, 10 ms later. A time that leaps, or falls behind its
+// arrival for good, re-anchors the track by arrival. Nothing ever goes back.
 //
 // One thread, the Timeline's. No allocation after construction.
 class TrackClock {

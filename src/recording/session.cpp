@@ -47,6 +47,18 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
 
 }  // namespace
 
+std::string_view to_string(GapCause cause) {
+  switch (cause) {
+    case GapCause::network:
+      return "network";
+    case GapCause::left:
+      return "left";
+    case GapCause::server:
+      return "server";
+  }
+  std::unreachable();
+}
+
 Session::Slot::Slot(const TrackOptions& track_options, Session& session)
     : track(track_options, session.environment_.packets, session.timeline_, session) {}
 
@@ -163,7 +175,10 @@ void Session::on_rtp(Instant arrival, MutableBytes bytes) {
   }
   const auto packet = rtp::Packet::parse(bytes);
   if (!packet) return;
-  if (Track* track = find_track(*packet, arrival)) track->handle_packet(arrival, *packet);
+  Track* track = find_track(*packet, arrival);
+  if (track == nullptr) return;
+  track->handle_packet(arrival, *packet);
+  if (gap_from_ && track->last_packet() == arrival) gap_to_ = std::min(gap_to_, arrival);
 }
 
 void Session::on_rtcp(Instant arrival, MutableBytes packet) {
@@ -176,6 +191,8 @@ void Session::on_rtcp(Instant arrival, MutableBytes packet) {
 }
 
 void Session::on_state(peer::State state, std::string_view reason) {
+  if (state == peer::State::closed) suspected_ = GapCause::left;
+  if (state == peer::State::connected) suspected_ = GapCause::network;
   if (state == peer::State::failed || state == peer::State::closed) events_.on_connection_lost(reason);
 }
 
@@ -292,20 +309,51 @@ std::optional<Instant> Session::last_packet() const {
   return last;
 }
 
+// Whether all that was ever announced is taken away.
+bool Session::all_left() const {
+  bool any = false;
+  for (const auto& slot : slots_) {
+    if (slot->announced) return false;
+    any |= slot->signalled;
+  }
+  return any;
+}
+
 void Session::watch_gap(const Now& now) {
-  if (all_muted()) quiet_since_ = now.instant;
+  if (!all_muted()) {
+    muted_since_.reset();
+  } else {
+    quiet_since_ = now.instant;
+    if (!muted_since_) muted_since_ = now.instant;
+    if (is_over_limit(now.instant - *muted_since_, options_.mute_limit, "mute_limit")) return;
+  }
   const Instant heard = std::max(quiet_since_, last_packet().value_or(quiet_since_));
   const Duration silence = now.instant - heard;
   if (!gap_from_ && silence >= gap_after && output_.started()) {
     gap_from_ = heard;
+    gap_to_ = never;
+    gap_cause_ = GapCause::network;
+    ++gaps_;
   } else if (gap_from_ && silence < gap_after) {
-    output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(heard), "network"}, now);
-    gap_from_.reset();
+    end_gap(now, std::min(gap_to_, heard));
   }
-  if (options_.gap_limit > Duration::zero() && silence >= options_.gap_limit &&
-      !std::exchange(gap_limit_told_, true)) {
-    events_.on_gap_limit();
-  }
+  // What is known first is the cause: a server that dies takes the publisher's tracks along.
+  if (gap_from_ && gap_cause_ == GapCause::network)
+    gap_cause_ = suspected_ == GapCause::network && all_left() ? GapCause::left : suspected_;
+  is_over_limit(silence, options_.gap_limit, "gap_limit");
+}
+
+void Session::end_gap(const Now& now, Instant to) {
+  output_.note(
+      storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(to), std::string(to_string(gap_cause_))}, now);
+  gap_time_ += to - *gap_from_;
+  gap_from_.reset();
+}
+
+bool Session::is_over_limit(Duration span, Duration limit, std::string_view reason) {
+  if (limit == Duration::zero() || span < limit) return false;
+  if (!std::exchange(limit_told_, true)) events_.on_limit(reason);
+  return true;
 }
 
 void Session::keep_journal(const Now& now) {
@@ -410,6 +458,9 @@ Status Session::status(Instant now) const {
   if (const auto error = output_.error()) status.error = error->message;
   status.since_last_packet = now - std::max(quiet_since_, last_packet().value_or(quiet_since_));
   status.write_rate = write_rate_;
+  status.gaps = gaps_;
+  status.gap_time = gap_time_ + (gap_from_ ? now - *gap_from_ : Duration{});
+  if (gap_from_) status.gap_cause = to_string(gap_cause_);
   return status;
 }
 

@@ -33,6 +33,7 @@ struct SessionOptions {
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);
   Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
+  Duration mute_limit{};                          // all tracks muted for so long; 0: never ends for that
   std::vector<Endpoint> local;                    // our candidates
   Arming arming = Arming::armed;
 };
@@ -52,14 +53,22 @@ struct AnnouncedTrack {
   bool muted = false;
 };
 
+// Why no media comes, as the journal and the status say it.
+enum class GapCause : std::uint8_t {
+  network,  // nobody said why: it is lost on the way
+  left,     // the publisher is away, or publishes nothing
+  server,   // the server is gone, or has lost us
+};
+std::string_view to_string(GapCause cause);
+
 class SessionEvents {
  public:
   virtual ~SessionEvents() = default;
   // The connection failed or was closed by the other side, and will not come back by itself. Recording goes
   // on waiting.
   virtual void on_connection_lost(std::string_view why) = 0;
-  // Nothing came for gap_limit: the owner is to finish it.
-  virtual void on_gap_limit() = 0;
+  // Nothing came for gap_limit, or all was muted for mute_limit: the owner is to finish it, for that reason.
+  virtual void on_limit(std::string_view reason) = 0;
 };
 
 // One recording, from the connection to the files: peer -> tracks -> output. It lives through any number of
@@ -84,6 +93,8 @@ class Session final : private peer::Sink, private TrackOwner {
   // What signalling says of the track of that kind that is to be recorded; null: there is none now.
   void announce(const Now& now, media::Kind kind, const AnnouncedTrack* track);
   void set_participant(const std::string& identity);
+  // What signalling knows to be wrong at present, and with that the cause of a gap; network: nothing.
+  void suspect(GapCause cause) { suspected_ = cause; }
   void arm(const Now& now);
   // For the journal.
   void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
@@ -132,6 +143,9 @@ class Session final : private peer::Sink, private TrackOwner {
   static void set_reorder_depth(Slot& slot);
   void send_feedback(Instant now, Outbox& outbox);
   void watch_gap(const Now& now);
+  void end_gap(const Now& now, Instant to);
+  bool is_over_limit(Duration span, Duration limit, std::string_view reason);
+  bool all_left() const;
   bool picture_expected() const;
   bool all_muted() const;
   std::optional<Instant> last_packet() const;
@@ -154,8 +168,14 @@ class Session final : private peer::Sink, private TrackOwner {
   ByteVector feedback_;
 
   Instant quiet_since_;  // silence counts from here, or from the last packet if that is later
+  std::optional<Instant> muted_since_;
   std::optional<Instant> gap_from_;
-  bool gap_limit_told_ = false;
+  Instant gap_to_ = never;  // the first packet after it
+  GapCause gap_cause_ = GapCause::network;
+  GapCause suspected_ = GapCause::network;
+  Duration gap_time_{};  // of the gaps that are over
+  std::uint64_t gaps_ = 0;
+  bool limit_told_ = false;
   bool armed_;
   bool finishing_ = false;
   Instant next_housekeeping_;

@@ -1,5 +1,7 @@
 #include "recording/session_test.hpp"
 
+#include "codec/opus.hpp"
+
 namespace holdfast::recording {
 namespace {
 
@@ -232,7 +234,7 @@ TEST_F(SessionTest, AnnouncedMuteIsNoGap) {
   stop_both();
   run_for(90s);
   EXPECT_EQ(state(), State::recording);
-  EXPECT_FALSE(recorder().gap_limit_reached);
+  EXPECT_EQ(recorder().limit_reached, "");
   announce(Kind::audio, false);
   announce(Kind::video, false);
   play_both();
@@ -264,13 +266,117 @@ TEST_F(SessionTest, AGapIsAGapInTheTimelineAndInTheJournal) {
   EXPECT_TRUE(pictures_of(file().video()) == sent_pictures());
 }
 
+TEST_F(SessionTest, AGapKnowsItsCauseAndItsLength) {
+  connect();
+  announce(Kind::video, false);
+  announce(Kind::audio, false);
+  play_both();
+  run_for(5s);
+  // The server dies; its room comes back before its publisher does.
+  stop_both();
+  session().suspect(GapCause::server);
+  run_for(4s);
+  EXPECT_EQ(status().gap_cause, "server");
+  session().suspect(GapCause::network);
+  for (const Kind kind : {Kind::video, Kind::audio}) session().announce(clock.both(), kind, nullptr);
+  run_for(3s);
+  EXPECT_NEAR(to_seconds(status().gap_time), 7, 0.05);
+  announce(Kind::video, false);
+  announce(Kind::audio, false);
+  play_both();
+  run_for(5s);
+  // The publisher takes its tracks away.
+  stop_both();
+  for (const Kind kind : {Kind::video, Kind::audio}) session().announce(clock.both(), kind, nullptr);
+  run_for(20s);
+  announce(Kind::video, false);
+  announce(Kind::audio, false);
+  play_both();
+  run_for(5s);
+  // Nothing is known.
+  stop_both();
+  run_for(3s);
+  play_both();
+  run_for(1s);
+  finish();
+  const auto gaps = events<storage::GapEvent>();
+  ASSERT_THAT(gaps, SizeIs(3));
+  const std::array causes{"server", "left", "network"};
+  const std::array lengths{7.0, 20.0, 3.0};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(gaps[i].cause, causes[i]);
+    EXPECT_NEAR(seconds(gaps[i].to_pts - gaps[i].from_pts), lengths[i], 0.05);
+  }
+  EXPECT_EQ(status().gaps, 3u);
+  EXPECT_NEAR(to_seconds(status().gap_time), 30, 0.1);
+}
+
+publish::EncodedFrame server_silence() {
+  publish::EncodedFrame frame;
+  frame.codec = media::Codec::opus;
+  frame.payload.assign(codec::opus_padded_silence.begin(), codec::opus_padded_silence.end());
+  return frame;
+}
+
+TEST_F(SessionTest, SilenceThatTheServerMakesUpNeitherEndsAGapNorIsRecorded) {
+  connect();
+  play_both();
+  run_for(5s);
+  stop_both();
+  run_for(15s);
+  // The server notices that the publisher is gone.
+  for (int i = 0; i < 10; ++i) {
+    studio().send_now(server_silence());
+    run_for(20ms);
+  }
+  EXPECT_EQ(state(), State::gap);
+  run_for(10s);
+  EXPECT_NEAR(to_seconds(status().gap_time), 25.2, 0.05);
+  finish();
+  EXPECT_THAT(events<storage::GapEvent>(), SizeIs(1));
+  EXPECT_EQ(packets(Kind::audio).dropped, 10u);
+  EXPECT_EQ(packets(Kind::audio).pending, 0u);
+}
+
+TEST_F(SessionTest, SilenceOfThePublishersOwnIsKept) {
+  options.output.audio = AudioMode::copy;
+  connect();
+  play_both();
+  run_for(2s);
+  studio().stop(Kind::audio);
+  for (int i = 0; i < 30; ++i) {
+    studio().send_now(server_silence());
+    run_for(20ms);
+  }
+  play(Kind::audio);
+  run_for(1s);
+  finish();
+  EXPECT_EQ(packets(Kind::audio).dropped, 0u);
+  EXPECT_EQ(packets(Kind::audio).written, studio().sent(Kind::audio).size());
+}
+
+TEST_F(SessionTest, MuteEndsNothingUnlessItsLimitSaysSo) {
+  options.mute_limit = 10min;
+  connect();
+  play_both();
+  run_for(2s);
+  stop_both();
+  announce(Kind::video, true);
+  announce(Kind::audio, true);
+  run_for(599s);
+  EXPECT_EQ(recorder().limit_reached, "");
+  EXPECT_EQ(status().gaps, 0u);
+  run_for(2s);
+  EXPECT_EQ(recorder().limit_reached, "mute_limit");
+}
+
 TEST_F(SessionTest, FiftyNineSecondsOfSilenceAreSurvived) {
   connect();
   play_both();
   run_for(2s);
   stop_both();
   run_for(59s);
-  EXPECT_FALSE(recorder().gap_limit_reached);
+  EXPECT_EQ(recorder().limit_reached, "");
   play_both();
   run_for(2s);
   EXPECT_EQ(state(), State::recording);
@@ -285,7 +391,7 @@ TEST_F(SessionTest, SixtyOneSecondsOfSilenceReachTheGapLimit) {
   run_for(2s);
   stop_both();
   run_for(61s);
-  EXPECT_TRUE(recorder().gap_limit_reached);
+  EXPECT_EQ(recorder().limit_reached, "gap_limit");
   finish("gap_limit");
   const auto gaps = events<storage::GapEvent>();
   ASSERT_THAT(gaps, SizeIs(1));
@@ -399,7 +505,7 @@ TEST_F(SessionTest, MutedTracksAreWaitedFor) {
   announce(Kind::audio, true);
   run_for(120s);
   EXPECT_EQ(state(), State::connecting);
-  EXPECT_FALSE(recorder().gap_limit_reached);
+  EXPECT_EQ(recorder().limit_reached, "");
   EXPECT_FALSE(first_byte_at().has_value());
   announce(Kind::video, false);
   play(Kind::video);

@@ -83,7 +83,7 @@ class Recorder final : private SessionEvents {
     if (on_tick) on_tick();
   }
   void on_connection_lost(std::string_view why) override { lost_because = why; }
-  void on_gap_limit() override { gap_limit_reached = true; }
+  void on_limit(std::string_view reason) override { limit_reached = reason; }
 
   sim::SimClock& clock_;
   SeededRandom random_{99};
@@ -101,7 +101,7 @@ class Recorder final : private SessionEvents {
   Outbox& out;
   std::function<void()> on_tick;
   std::optional<Result<void>> finished;
-  bool gap_limit_reached = false;
+  std::string limit_reached;
   std::string lost_because;
 };
 

@@ -74,6 +74,9 @@ struct Status {
   std::vector<TrackStatus> tracks;
   std::string error;       // empty unless failed, or a warning the user must read
   std::string end_reason;  // "stopped", "stream_ended", "gap_limit", ...
+  std::uint64_t gaps = 0;  // so far, the present one too
+  Duration gap_time{};     // of all of them
+  std::string gap_cause;   // in state gap: "network", "left" or "server"
   // For the metrics.
   Duration since_last_packet{};  // while live
   double write_rate = 0;         // bytes/s over the last second

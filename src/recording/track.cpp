@@ -10,6 +10,11 @@ namespace {
 
 constexpr Duration reordering_window = std::chrono::milliseconds(100);
 
+// LiveKit makes up at most 50 packets of silence in a row, at a mute.
+constexpr std::size_t most_made_up = 60;
+// Longer than from one packet to the next.
+constexpr Duration silence_patience = std::chrono::milliseconds(500);
+
 constexpr int clock_rate(media::Kind kind) {
   return kind == media::Kind::video ? static_cast<int>(media::ticks_per_second) : codec::opus_sample_rate;
 }
@@ -65,8 +70,11 @@ bool Track::takes(Ssrc ssrc) const {
 }
 
 void Track::handle_packet(Instant arrival, const rtp::Packet& packet) {
-  last_packet_ = arrival;
+  const auto before = std::exchange(last_packet_, arrival);
+  made_up_ = false;
   stream_->handle_packet(arrival, packet, *this);
+  // What the server makes up is no sign of the publisher.
+  if (std::exchange(made_up_, false)) last_packet_ = before;
 }
 
 void Track::handle_sender_report(Instant arrival, const rtp::SenderReport& report) {
@@ -82,6 +90,12 @@ void Track::set_round_trip(Duration sample) {
 
 void Track::handle_timeout(Instant now) {
   if (stream_) stream_->handle_timeout(now, *this);
+  if (!silence_.empty() && now >= silence_.back().arrival + silence_patience) drop_silence();
+}
+
+Instant Track::deadline() const {
+  const Instant patience = silence_.empty() ? never : silence_.back().arrival + silence_patience;
+  return std::min(patience, stream_ ? stream_->deadline() : never);
 }
 
 void Track::append_feedback(Instant now, rtp::RtcpBuilder& out) {
@@ -91,6 +105,7 @@ void Track::append_feedback(Instant now, rtp::RtcpBuilder& out) {
 void Track::flush(Instant now) {
   if (stream_) stream_->flush(now, *this);
   if (depacketizer_) depacketizer_->flush(*this);
+  drop_silence();
 }
 
 void Track::request_key_frame(Instant now) {
@@ -127,6 +142,7 @@ void Track::handle_loss(std::uint64_t) {
 }
 
 void Track::handle_restart() {
+  drop_silence();
   clock_.restart();
   if (depacketizer_) depacketizer_->handle_loss(*this);
 }
@@ -136,12 +152,42 @@ void Track::frame(const codec::CodedFrame& frame) {
   const Begun& begun = before_.known && before_.time == frame.time ? before_ : begun_;
   if (codec::is_blank_tail(frame)) {
     ledger_.drop(rtp::DropCause::blank_tail, frame.packets);
+    made_up_ = true;
     return;
+  }
+  if (options_.kind == media::Kind::audio) {
+    if (hold_silence(frame, begun.arrival)) return;
+    release_silence();
   }
   if (frame.picture == media::Picture::key && options_.kind == media::Kind::video) {
     stream_->handle_key_frame(begun.arrival);
   }
   owner_.on_frame(*this, frame, begun.arrival);
+}
+
+bool Track::hold_silence(const codec::CodedFrame& frame, Instant arrival) {
+  if (silence_.size() >= most_made_up || !codec::is_opus_padded_silence(frame.payload)) return false;
+  silence_.push_back({frame.time, arrival});
+  made_up_ = true;
+  return true;
+}
+
+void Track::release_silence() {
+  codec::CodedFrame frame{.picture = media::Picture::key,
+                          .packets = 1,
+                          .samples = codec::opus_silence_samples,
+                          .channels = 1,
+                          .payload = codec::opus_padded_silence};
+  for (const Silence& silence : silence_) {
+    frame.time = silence.time;
+    owner_.on_frame(*this, frame, silence.arrival);
+  }
+  silence_.clear();
+}
+
+void Track::drop_silence() {
+  ledger_.drop(rtp::DropCause::blank_tail, silence_.size());
+  silence_.clear();
 }
 
 void Track::discard(codec::Discard why, std::uint32_t packets) {

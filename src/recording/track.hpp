@@ -73,7 +73,7 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   void set_round_trip(Duration sample);
   void handle_timeout(Instant now);
   void append_feedback(Instant now, rtp::RtcpBuilder& out);
-  Instant deadline() const { return stream_ ? stream_->deadline() : never; }
+  Instant deadline() const;
   // The source ends: holes are given up, what is whole comes out.
   void flush(Instant now);
   // A frame could not be stored: nothing helps but a key frame.
@@ -84,7 +84,7 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   media::TrackClock& clock() { return clock_; }
   rtp::Ledger& ledger() { return ledger_; }
   const rtp::Ledger& ledger() const { return ledger_; }
-  // When the last packet came, if one ever did.
+  // When the publisher's last packet came, if one ever did.
   const std::optional<Instant>& last_packet() const { return last_packet_; }
   // Frames that were begun or known to be missing and never became whole.
   std::uint64_t frames_lost() const { return frames_lost_; }
@@ -99,6 +99,9 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   void discard(codec::Discard why, std::uint32_t packets) override;
 
   std::optional<media::Codec> codec_of(PayloadType payload_type) const;
+  bool hold_silence(const codec::CodedFrame& frame, Instant arrival);
+  void release_silence();
+  void drop_silence();
 
   const TrackOptions options_;
   rtp::PacketPool& pool_;
@@ -118,6 +121,14 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   Begun begun_;
   Begun before_;
   std::optional<Instant> last_packet_;
+  bool made_up_ = false;  // what came out is, or may be, the server's own
+  // Silence of the shape that LiveKit makes up waits until something else follows: then it was the
+  // publisher's. If nothing does, it was a mute or the end of the track.
+  struct Silence {
+    std::int64_t time;
+    Instant arrival;
+  };
+  std::vector<Silence> silence_;
   std::uint64_t frames_lost_ = 0;
 };
 

@@ -69,7 +69,8 @@ def test_audio_that_comes_10_s_after_video_is_in_step(service, stream, figure):
     assert content.beeps[0] - content.video_times[0] > 9
     # How far the sound ends before the picture is the publisher's: it hands its sound over late when it has no CPU.
     figure("sound ends before the picture", content.video_times[-1] - content.video_times[0] - content.audio_duration, "s")
-    figure("longest hole in the sound", content.audio_hole, "s", most=0.2)
+    # Where its first reports say that sound lies later than it came, it steps forward once, by 300 ms at most.
+    figure("longest hole in the sound", content.audio_hole, "s", most=0.35)
     figure("sound minus picture (median)", content.offset(), "s", most=0.04, least=-0.04)
 
 
