@@ -23,6 +23,7 @@ struct Series {
   std::uint64_t file_size = 0;
   double write_rate = 0;
   double zero_packet_streak = 0;
+  double gap_seconds = 0;
   std::array<recording::PacketCounts, 2> packets{};  // by media::Kind
 
   void add(const recording::Status& status);
@@ -44,6 +45,7 @@ void Series::add(const recording::Status& status) {
   write_rate += status.write_rate;
   const bool live = status.state == recording::State::recording || status.state == recording::State::gap;
   if (live) zero_packet_streak = std::max(zero_packet_streak, to_seconds(status.since_last_packet));
+  gap_seconds += to_seconds(status.gap_time);
   for (const recording::TrackStatus& track : status.tracks) {
     api::add(packets[std::to_underlying(track.kind)], track.packets);
   }
@@ -115,6 +117,8 @@ void write_recordings(Page& page, const std::vector<Series>& all) {
   page.family("recording_zero_packet_streak", "gauge",
               "Seconds in which a live recording got no packet, up to now.");
   for (const Series& series : all) page.sample(series.zero_packet_streak, label(series));
+  page.family("recording_gap_seconds_total", "counter", "Seconds of gaps in the timeline, the present one too.");
+  for (const Series& series : all) page.sample(series.gap_seconds, label(series));
 }
 
 using Count = std::uint64_t recording::PacketCounts::*;

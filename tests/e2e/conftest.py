@@ -110,11 +110,11 @@ def programs():
 
 @pytest.fixture
 def service(folder, programs, livekit_server):
-    """service() starts a `holdfast serve` that knows the LiveKit server; further flags as arguments."""
-    def start(*flags, name="holdfast"):
+    """service() starts a `holdfast serve` that knows the LiveKit server, or another one; further flags as arguments."""
+    def start(*flags, name="holdfast", server=livekit_server):
         where = folder / name
         where.mkdir(exist_ok=True)
-        programs.append(Holdfast(where, livekit_server.url, *flags))
+        programs.append(Holdfast(where, server.url, *flags))
         return programs[-1]
     return start
 

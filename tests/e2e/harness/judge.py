@@ -73,15 +73,15 @@ def judge_recording(figure, service, mint_id, seconds, codecs, start=None, **fie
     assert media.decode_errors(path) == []
     content = media.read(path)
     judge_frames(figure, content, wire, ports, stopped_at)
-    judge_ledger(status)
+    judge_ledger(status, wire.missing(ports) if wire else 0)
     figure("sound minus picture (flash and beep, median)", content.offset(), "s", most=AV_OFFSET, least=-AV_OFFSET)
     return status, content
 
 
-def judge_ledger(status):
-    """Nothing is lost silently: every packet of every track is accounted for."""
+def judge_ledger(status, never_sent=0):
+    """Nothing is lost silently: every packet of every track is accounted for. `never_sent`: what no server sent us."""
     assert status["tracks"], status
     for track in status["tracks"]:
         packets = track["packets"]
         assert packets["expected"] == sum(packets.get(part, 0) for part in ("written", "lost", "dropped", "pending")), track
-        assert packets["lost"] == 0, track
+    assert sum(track["packets"]["lost"] for track in status["tracks"]) <= never_sent, (status, never_sent)

@@ -36,8 +36,13 @@ class LiveKitServer(Program):
             "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": "127.0.0.1",
                     "use_external_ip": False, "enable_loopback_candidate": True,
                     "interfaces": {"includes": ["lo"]}, "ips": {"includes": ["127.0.0.1/32"]}}}))
-        super().__init__([LIVEKIT_SERVER, "--config", config], folder / "livekit.log")
+        self._command = [LIVEKIT_SERVER, "--config", config], folder / "livekit.log"
         self.url = f"ws://127.0.0.1:{self.port}"
+        self.restart()
+
+    def restart(self):
+        """Starts it (again), at the same ports."""
+        super().__init__(*self._command)
         self.wait_for(self._answers, 20, "to answer")
 
     def end(self, *_):

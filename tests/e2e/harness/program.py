@@ -84,6 +84,10 @@ class Program:
         self.process.stdin.flush()
         return self.wait_for(lambda: [e for e in self.events if e.get("event") == "done"][done:], 30, command)[0]
 
+    def kill(self):
+        """kill -9."""
+        self.end(signal.SIGKILL)
+
     def end(self, sign=signal.SIGTERM, seconds=10):
         """Asks it to end, insists after `seconds`. Returns its exit status."""
         if self.process.poll() is None:

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 
 from harness.livekit import KEY, SECRET
 from harness.paths import HOLDFAST
@@ -111,7 +110,3 @@ class Holdfast(Program):
 
     def open_files(self):
         return len(list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir()))
-
-    def kill(self):
-        """kill -9."""
-        self.end(signal.SIGKILL)

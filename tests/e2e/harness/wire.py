@@ -86,11 +86,24 @@ class Wire:
                 found[packet.ssrc].append(packet)
         return dict(found)
 
+    def missing(self, targets):
+        """How many packets never came to these ports: sequence numbers that no stream's packets show, resends counted."""
+        return sum(_missing([packet.sequence for packet in packets]) for packets in self.streams(targets).values())
+
     def video(self, targets):
         """The packets of the stream with the most bytes to these ports."""
         streams = self.streams(targets)
         assert streams, f"no RTP on the wire to the ports {targets}"
         return max(streams.values(), key=lambda packets: sum(packet.size for packet in packets))
+
+
+def _missing(sequences):
+    """Numbers between the first and the last of a 16-bit sequence that are not in it."""
+    seen, at = set(), sequences[0]
+    for sequence in sequences:
+        at += (sequence - at + 0x8000) % 0x10000 - 0x8000  # RFC 3550 section A.1: extended
+        seen.add(at)
+    return max(seen) - min(seen) + 1 - len(seen)
 
 
 def frame_times(packets, clock_rate=90000):
