@@ -22,6 +22,7 @@ test=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   chromium fonts-dejavu-core
+  iproute2 iptables
 )
 
 declare -A wanted

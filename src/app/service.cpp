@@ -135,6 +135,7 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.recovery_window = config_.recovery_window;
   options.keyframe_interval = config_.keyframe_interval;
   options.gap_limit = config_.gap_limit;
+  options.nack = recording::Nack::always;  // LiveKit; a WHIP publisher says what it answers
   return options;
 }
 
@@ -341,6 +342,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
       return;
     }
     auto options = session_options(request, {});
+    options.nack = recording::Nack::where_offered;
     options.arming = config_.whip_record ? recording::Arming::armed : recording::Arming::waiting;
     entry = &add(std::move(options));
     entry->task->open(SessionHost::Port::shared);

@@ -25,11 +25,13 @@ constexpr sdp::Kind sdp_kind(media::Kind kind) {
   return kind == media::Kind::audio ? sdp::Kind::audio : sdp::Kind::video;
 }
 
-TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::optional<Ssrc> rtx_ssrc) {
+TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::optional<Ssrc> rtx_ssrc,
+                        Nack nack) {
   TrackSource source;
   source.track_id = section.track_id;
   source.ssrc = ssrc;
-  source.retransmission = rtp::ReceiveStream::Retransmission::none;
+  source.retransmission = nack == Nack::always ? rtp::ReceiveStream::Retransmission::nack
+                                               : rtp::ReceiveStream::Retransmission::none;
   rtp::Rtx rtx;
   for (const sdp::NegotiatedCodec& codec : section.codecs) {
     if (const auto known = codec_named(codec.name)) source.codecs.push_back({codec.payload_type, *known});
@@ -142,7 +144,7 @@ void Session::bind_sources(Instant now) {
     const sdp::MediaSection* section = choose_section(kind);
     if (section == nullptr || section->sources.empty()) continue;
     const sdp::Source& source = section->sources.front();
-    slot(kind).track.bind(make_source(*section, source.ssrc, source.rtx), now);
+    slot(kind).track.bind(make_source(*section, source.ssrc, source.rtx, options_.nack), now);
   }
 }
 
@@ -158,7 +160,7 @@ Track* Session::find_track(const rtp::Packet& packet, Instant now) {
     const sdp::MediaSection* section = choose_section(kind);
     if (section == nullptr || !section->sources.empty() || !section->find_codec(packet.payload_type))
       continue;
-    slot(kind).track.bind(make_source(*section, packet.ssrc, std::nullopt), now);
+    slot(kind).track.bind(make_source(*section, packet.ssrc, std::nullopt, options_.nack), now);
     return &slot(kind).track;
   }
   return nullptr;

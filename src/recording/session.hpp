@@ -27,6 +27,10 @@ namespace holdfast::recording {
 // left alone.
 enum class Arming : std::uint8_t { armed, waiting };
 
+// Where resends are asked for. LiveKit's server answers a NACK also for sound whose offer leaves it out, as it
+// does for publishers of RED; other senders do what they offer.
+enum class Nack : std::uint8_t { where_offered, always };
+
 struct SessionOptions {
   OutputOptions output;
   WallTime start_time;
@@ -34,7 +38,8 @@ struct SessionOptions {
   Duration keyframe_interval = std::chrono::seconds(4);
   Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
   Duration mute_limit{};                          // all tracks muted for so long; 0: never ends for that
-  std::vector<Endpoint> local;                    // our candidates
+  Nack nack = Nack::where_offered;
+  std::vector<Endpoint> local;  // our candidates
   Arming arming = Arming::armed;
 };
 

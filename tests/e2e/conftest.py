@@ -111,10 +111,10 @@ def programs():
 @pytest.fixture
 def service(folder, programs, livekit_server):
     """service() starts a `holdfast serve` that knows the LiveKit server, or another one; further flags as arguments."""
-    def start(*flags, name="holdfast", server=livekit_server):
+    def start(*flags, name="holdfast", server=livekit_server, namespace=None):
         where = folder / name
         where.mkdir(exist_ok=True)
-        programs.append(Holdfast(where, server.url, *flags))
+        programs.append(Holdfast(where, server.url, *flags, namespace=namespace))
         return programs[-1]
     return start
 

@@ -28,16 +28,17 @@ def token(identity, room, seconds=3600, **grants):
 
 
 class LiveKitServer(Program):
-    def __init__(self, folder):
+    def __init__(self, folder, address="127.0.0.1", device="lo"):
+        self.address = address
         self.port, self.udp_port = free_port(), free_port(socket.SOCK_DGRAM)
         config = folder / "livekit.yaml"
         config.write_text(json.dumps({  # JSON is YAML
-            "port": self.port, "bind_addresses": ["127.0.0.1"], "keys": {KEY: SECRET}, "logging": {"level": "info"},
-            "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": "127.0.0.1",
+            "port": self.port, "bind_addresses": sorted({"127.0.0.1", address}), "keys": {KEY: SECRET}, "logging": {"level": "info"},
+            "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": address,
                     "use_external_ip": False, "enable_loopback_candidate": True,
-                    "interfaces": {"includes": ["lo"]}, "ips": {"includes": ["127.0.0.1/32"]}}}))
+                    "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}}}))
         self._command = [LIVEKIT_SERVER, "--config", config], folder / "livekit.log"
-        self.url = f"ws://127.0.0.1:{self.port}"
+        self.url = f"ws://{address}:{self.port}"
         self.restart()
 
     def restart(self):

@@ -26,16 +26,20 @@ class Reply:
 
 
 class Holdfast(Program):
-    def __init__(self, folder, livekit_url=None, *flags, name="holdfast"):
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None):
         self.port, self.recordings = free_port(), folder / "recordings"
-        command = [HOLDFAST, "serve", "--listen", f"127.0.0.1:{self.port}", "--recordings", self.recordings,
-                   "--workers", WORKERS, "--media-listen", f"127.0.0.1:{free_udp_ports(WORKERS)}"]
+        self.address = namespace.far if namespace else "127.0.0.1"
+        command = [*(namespace.inside if namespace else []), HOLDFAST, "serve", "--listen", f"{self.address}:{self.port}",
+                   "--recordings", self.recordings, "--workers", WORKERS,
+                   "--media-listen", f"{self.address}:{free_udp_ports(WORKERS)}"]
+        if namespace:
+            command += ["--insecure", "--allowed-hosts", self.address]
         if livekit_url:
             command += ["--livekit-url", livekit_url, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET,
                         "--livekit-room", "{mint_id}"]
         self.recordings.mkdir(exist_ok=True)
         super().__init__([*command, *flags], folder / f"{name}.log")
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{self.address}:{self.port}"
         self.wait_for(self._answers, 10, "to answer")
 
     def _answers(self):
@@ -43,7 +47,7 @@ class Holdfast(Program):
             return self.request("GET", "/health").status == 200
 
     def request(self, method, path, body=None, headers=None, timeout=10):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
         try:
             if isinstance(body, dict):
                 body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
@@ -102,7 +106,7 @@ class Holdfast(Program):
                 held.add(os.readlink(entry))
         ports = set()
         for table in ("udp", "udp6"):
-            for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            for line in pathlib.Path(f"/proc/{self.pid}/net/{table}").read_text().splitlines()[1:]:
                 fields = line.split()
                 if f"socket:[{fields[9]}]" in held:
                     ports.add(int(fields[1].rpartition(":")[2], 16))

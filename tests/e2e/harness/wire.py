@@ -31,17 +31,29 @@ class Packet:
 
 
 class Wire:
-    """Keeps the header of every RTP packet on the loopback device, while it is entered."""
+    """Keeps the header of every RTP packet on a device (loopback, or a namespace's), while it is entered.
+
+    It hears packets before any packet filter does.
+    """
 
     _ETH_P_IP, _SO_TIMESTAMPNS, _OUTGOING = 0x0800, 35, 4
 
-    def __init__(self):
+    def __init__(self, namespace=None):
+        self._namespace = namespace
         self._packets = []
         self._over = False
 
-    def __enter__(self):
+    def _open(self):
+        device = self._namespace.device if self._namespace else "lo"
+        if self._namespace:
+            self._namespace.enter()  # the thread ends with this call
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(self._ETH_P_IP))
-        self._socket.bind(("lo", self._ETH_P_IP))
+        self._socket.bind((device, self._ETH_P_IP))
+
+    def __enter__(self):
+        opener = threading.Thread(target=self._open)
+        opener.start()
+        opener.join()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.setsockopt(socket.SOL_SOCKET, self._SO_TIMESTAMPNS, 1)
         self._socket.settimeout(0.2)
