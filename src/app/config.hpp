@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/units.hpp"
+#include "base/units.hpp"
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
