@@ -118,6 +118,11 @@ TEST(Config, settings_that_contradict_each_other_are_refused) {
   EXPECT_THAT(error_of(flag("api_token", "two words")), HasSubstr("api_token"));
   EXPECT_THAT(error_of(flag("token_endpoint.url", "https://x/")), HasSubstr("url_pointer"));
   EXPECT_THAT(error_of(flag("recovery_window", "11s")), HasSubstr("recovery_window"));
+  EXPECT_THAT(error_of(flag("gap_limit", "500ms")), HasSubstr("or 0"));
+  EXPECT_EQ(error_of(flag("gap_limit", "0")), "no error");
+  EXPECT_THAT(error_of(flag("mute_limit", "500ms")), HasSubstr("mute_limit"));
+  EXPECT_THAT(error_of(flag("follow_interval", "0")), HasSubstr("follow_interval"));
+  EXPECT_THAT(error_of(flag("follow_limit", "10001")), HasSubstr("follow_limit"));
 }
 
 TEST(Settings, each_has_a_name_of_its_own_in_every_source_and_help) {

@@ -33,6 +33,7 @@ struct SessionOptions {
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);
   Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
+  Duration mute_limit{0};                         // 0: never ends for all tracks being muted
   std::vector<Endpoint> local;                    // our candidates
   Arming arming = Arming::armed;
 };
