@@ -9,15 +9,16 @@
 
 namespace holdfast::api {
 
+// Where LiveKit's server posts its webhooks.
+inline constexpr std::string_view webhook_path = "/api/livekit/webhook";
+
 // Decides who may ask: the first thing every request meets. Pure.
 //
-// | path             | Host                      | Origin                          | token |
-// |------------------|---------------------------|---------------------------------|-------------------------------------|
-// | /health, /ready  | any                       | any                             | none: probes have none,
-// and they    | |                  |                           |                                 | tell
-// nothing                        | | /whip/...        | loopback or allowed_hosts | none, same, or
-// allowed_origins  | whip_token, or else api_token       | | everything else  | loopback or allowed_hosts |
-// none, same, or allowed_origins  | api_token                           |
+// - /health and /ready: anybody. Probes have no token, and are told nothing.
+// - POST webhook_path: anybody, since whoever takes it believes nothing that is not signed (read_webhook).
+// - /whip/...: Host loopback or of allowed_hosts; Origin none, the same or of allowed_origins; whip_token, or
+//   else api_token.
+// - everything else: the same, with api_token.
 //
 // A token that is not configured is not asked for. The Host rule stops DNS rebinding, the Origin rule stops
 // web pages from sending requests whose answers they cannot read: a POST without a body needs no preflight.

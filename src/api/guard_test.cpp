@@ -112,6 +112,22 @@ TEST(Guard, tokens_are_asked_for_where_they_are_configured) {
   }
 }
 
+TEST(Guard, only_a_post_to_the_webhooks_path_is_left_to_its_signature) {
+  const Guard guard({.api_token = "api", .whip_token = {}, .allowed_hosts = {}, .allowed_origins = {}});
+  const HttpHeader foreign = host("holdfast:8000");
+  const HttpHeader here = host("localhost");
+  const Case cases[] = {
+      {"a webhook", "POST", "/api/livekit/webhook", {foreign, {"authorization", "eyJ"}}, 0},
+      {"another method", "GET", "/api/livekit/webhook", {here}, 401},
+      {"a preflight", "OPTIONS", "/api/livekit/webhook", {foreign}, 421},
+      {"a longer path", "POST", "/api/livekit/webhook/", {here}, 401},
+      {"a path that begins like it", "POST", "/api/livekit/webhook/../follow/x", {here}, 401},
+      {"following", "POST", "/api/follow/x", {here}, 401},
+      {"its escape", "POST", "/api/livekit%2Fwebhook", {here}, 401},
+  };
+  for (const Case& asked : cases) EXPECT_EQ(check(guard, asked), asked.status) << asked.what;
+}
+
 TEST(Guard, an_allowed_page_gets_its_preflight_without_a_token_and_may_read_the_answer) {
   const Guard guard({.api_token = "api",
                      .whip_token = {},

@@ -143,6 +143,21 @@ json::object to_json(const storage::RecordingSummary& recording) {
   };
 }
 
+json::object to_json(const FollowStatus& status) {
+  json::object options = to_json(status.request);
+  options.erase("mint_id");
+  return {
+      {"success", true},
+      {"mint_id", status.follow.mint_id},
+      {"state", follow::to_string(status.follow.state)},
+      {"stopped_by_hand", status.follow.held},
+      {"last_error", text_or_null(status.follow.last_error)},
+      {"next_check", status.next_check ? json::value(format_rfc3339(*status.next_check)) : json::value()},
+      {"last_recording_id", text_or_null(status.follow.last_recording_id)},
+      {"options", std::move(options)},
+  };
+}
+
 json::object formats_json() {
   using container::Format;
   return {

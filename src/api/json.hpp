@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <string_view>
 
+#include "api/follows.hpp"
 #include "base/http.hpp"
 #include "base/result.hpp"
 #include "recording/status.hpp"
@@ -13,6 +14,7 @@ namespace holdfast::api {
 // The values of docs/openapi.yaml.
 boost::json::object to_json(const recording::Status& status);
 boost::json::object to_json(const storage::RecordingSummary& recording);
+boost::json::object to_json(const FollowStatus& status);
 // What GET /api/recording/formats says.
 boost::json::object formats_json();
 

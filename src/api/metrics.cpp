@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view other = "(other)";
 constexpr std::size_t state_count = std::to_underlying(recording::State::failed) + 1;
+constexpr std::array<std::string_view, webhook_outcome_count> webhook_outcome_names{"acted", "ignored",
+                                                                                    "refused", "invalid"};
 
 // All recordings of one mint id.
 struct Series {
@@ -165,6 +167,25 @@ void write_latency(Page& page, const storage::LatencyHistogram& histogram) {
   page.sample(histogram.count, {}, "_count");
 }
 
+void write_follows(Page& page, const FollowMetrics& follows) {
+  page.family("holdfast_followed_streams", "gauge", "Followed streams in this state.");
+  for (std::size_t i = 0; i < follows.streams.size(); ++i) {
+    page.sample(follows.streams[i],
+                fmt::format("{{state=\"{}\"}}", follow::to_string(static_cast<follow::State>(i))));
+  }
+  page.family("holdfast_live_checks_total", "counter",
+              "Looks whether a followed stream is live, by what they gave.");
+  for (std::size_t i = 0; i < follows.checks.size(); ++i) {
+    page.sample(follows.checks[i],
+                fmt::format("{{outcome=\"{}\"}}", follow::to_string(static_cast<follow::Outcome>(i))));
+  }
+  page.family("holdfast_livekit_webhooks_total", "counter",
+              "Webhooks of LiveKit's server, by what became of them.");
+  for (std::size_t i = 0; i < follows.webhooks.size(); ++i) {
+    page.sample(follows.webhooks[i], fmt::format("{{outcome=\"{}\"}}", webhook_outcome_names[i]));
+  }
+}
+
 }  // namespace
 
 std::string render_metrics(std::span<const recording::Status> active, const ProcessMetrics& process,
@@ -181,6 +202,7 @@ std::string render_metrics(std::span<const recording::Status> active, const Proc
   page.family("recording_disk_write_failures_total", "counter",
               "Writes that the disk refused; they are tried again.");
   page.sample(process.failed_writes);
+  write_follows(page, process.follows);
   page.family("recording_memory_usage_mb", "gauge", "Resident memory of the process, in millions of bytes.");
   page.sample(static_cast<double>(process.memory_bytes) / 1e6);
   return page.take();

@@ -122,5 +122,18 @@ TEST(Metrics, the_latency_histogram_is_cumulative) {
   EXPECT_EQ(samples.at(name + "_sum"), 12'345);
 }
 
+TEST(Metrics, follows_are_counted_by_state_and_outcome) {
+  ProcessMetrics process;
+  process.follows = {.streams = {7, 2, 1}, .checks = {4, 3, 2, 1}, .webhooks = {5, 6, 7, 8}};
+  auto samples = parse(render_metrics({}, process, 10));
+  EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"watching\"}"), 7);
+  EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"recording\"}"), 2);
+  EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"error\"}"), 1);
+  EXPECT_EQ(samples.at("holdfast_live_checks_total{outcome=\"live\"}"), 4);
+  EXPECT_EQ(samples.at("holdfast_live_checks_total{outcome=\"refused\"}"), 1);
+  EXPECT_EQ(samples.at("holdfast_livekit_webhooks_total{outcome=\"acted\"}"), 5);
+  EXPECT_EQ(samples.at("holdfast_livekit_webhooks_total{outcome=\"invalid\"}"), 8);
+}
+
 }  // namespace
 }  // namespace holdfast::api

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/follows.hpp"
 #include "api/start_request.hpp"
 #include "base/result.hpp"
 #include "recording/status.hpp"
@@ -17,6 +18,7 @@ struct ProcessMetrics {
   std::uint64_t memory_bytes = 0;           // resident set
   storage::LatencyHistogram write_latency;  // from a frame's commit until it is in the file, all recordings
   std::uint64_t failed_writes = 0;
+  FollowMetrics follows;
 };
 
 enum class Readiness : std::uint8_t { ready, draining, disk_full, disk_failing };

@@ -60,7 +60,9 @@ HttpResponse not_found() {
       404,
       "no such path; there are POST /api/recording/start/{mint_id} and /api/recording/stop/{mint_id}, "
       "GET /api/recording/status/{mint_id}, /api/recording/active, /api/recording/formats, "
-      "/api/recordings, /health, /ready and /metrics, and POST /whip/{mint_id}");
+      "/api/recordings, /health, /ready and /metrics, POST and DELETE /api/follow/{mint_id}, GET "
+      "/api/follow, "
+      "and POST /whip/{mint_id}");
 }
 
 HttpResponse bad_mint_id(std::string_view given) {
@@ -82,6 +84,13 @@ HttpResponse unknown_recording(std::string_view mint_id) {
                              {"mint_id", mint_id},
                              {"state", "stopped"},
                              {"error", "nothing is known of a recording of that mint id"}});
+}
+
+HttpResponse not_followed(std::string_view mint_id) {
+  return json_response(404,
+                       {{"success", false},
+                        {"mint_id", mint_id},
+                        {"error", "that stream is not followed; POST /api/follow/{mint_id} follows it"}});
 }
 
 // What a POST with a body must be like; nullopt: all right.
@@ -111,11 +120,12 @@ std::string_view explain(Readiness readiness) {
 
 }  // namespace
 
-Router::Router(Options options, Recorder& recorder, whip::Endpoint& whip)
+Router::Router(Options options, Recorder& recorder, Follows& follows, whip::Endpoint& whip)
     : livekit_url_(std::move(options.livekit_url)),
       metrics_label_limit_(options.metrics_label_limit),
       guard_(std::move(options.guard)),
       recorder_(recorder),
+      follows_(follows),
       whip_(whip) {}
 
 void Router::handle(const IncomingRequest& request, HttpReply reply) {
@@ -165,6 +175,15 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
     return (this->*handler)(*mint_id, request, std::move(reply));
   }
 
+  if (path == webhook_path) {
+    return reply(request.method == "POST" ? webhook(request) : method_not_allowed("POST"));
+  }
+  if (const auto segment = segment_after(path, "/api/follow")) {
+    if (refuse_query()) return reply(error_response(400, no_query));
+    if (path == "/api/follow/") return reply(bad_mint_id({}));
+    return route_follow(*segment, request, std::move(reply));
+  }
+
   const auto status_of = segment_after(path, "/api/recording/status");
   const bool known = (status_of && !status_of->empty()) || path == "/api/recording/active" ||
                      path == "/api/recording/formats" || path == "/api/recordings";
@@ -192,8 +211,7 @@ void Router::start(std::string_view mint_id, const IncomingRequest& request, Htt
   auto parsed = parse_start_request(mint_id, request.body);
   if (!parsed)
     return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
-  const bool stranger = !parsed->livekit_url.empty() && parsed->livekit_url != livekit_url_;
-  if (stranger && parsed->token.empty()) {
+  if (is_stranger(*parsed) && parsed->token.empty()) {
     return reply(
         error_response(422, "another server than the configured one needs a token of its own", "token"));
   }
@@ -226,6 +244,81 @@ void Router::stop(std::string_view mint_id, const IncomingRequest& request, Http
     reply(error_response(result.error()));
   };
   recorder_.stop(*parsed, std::move(stopped));
+}
+
+bool Router::is_stranger(const StartRequest& request) const {
+  return !request.livekit_url.empty() && request.livekit_url != livekit_url_;
+}
+
+// `segment` is what follows /api/follow: the mint id, or nothing.
+void Router::route_follow(std::string_view segment, const IncomingRequest& request, HttpReply reply) {
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  const auto mint_id = percent_decode(segment);
+  if (!segment.empty() && (!mint_id || !is_valid_mint_id(*mint_id))) return reply(bad_mint_id(segment));
+  if (request.method == "POST") {
+    if (auto refused = refuse_body(request)) return reply(std::move(*refused));
+    return follow(*mint_id, request, std::move(reply));
+  }
+  if (segment.empty()) return reply(is_get ? follows() : method_not_allowed("GET, POST"));
+  if (request.method == "DELETE") return unfollow(*mint_id, std::move(reply));
+  if (!is_get) return reply(method_not_allowed("GET, POST, DELETE"));
+  const auto status = follows_.followed(*mint_id);
+  reply(status ? json_response(200, to_json(*status)) : not_followed(*mint_id));
+}
+
+void Router::follow(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
+  auto parsed = parse_follow_request(mint_id, request.body);
+  if (!parsed)
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  if (is_stranger(*parsed)) {
+    return reply(
+        error_response(422, "only streams of the configured livekit_url can be followed", "livekit_url"));
+  }
+  follows_.follow(
+      *parsed, [this, followed = parsed->mint_id, reply = std::move(reply)](Result<Novelty> result) mutable {
+        if (!result) return reply(error_response(result.error()));
+        const auto status = follows_.followed(followed);
+        if (!status) return reply(not_followed(followed));  // unfollowed meanwhile
+        HttpResponse response = json_response(*result == Novelty::added ? 201 : 200, to_json(*status));
+        response.headers.push_back({"location", "/api/follow/" + followed});
+        reply(std::move(response));
+      });
+}
+
+void Router::unfollow(const std::string& mint_id, HttpReply reply) {
+  follows_.unfollow(mint_id, [mint_id, reply = std::move(reply)](Result<void> result) mutable {
+    if (result) return reply(json_response(200, {{"success", true}, {"mint_id", mint_id}}));
+    reply(result.error().code == ErrorCode::not_found ? not_followed(mint_id)
+                                                      : error_response(result.error()));
+  });
+}
+
+HttpResponse Router::follows() const {
+  json::array all;
+  for (const FollowStatus& status : follows_.follows()) {
+    json::object follow = to_json(status);
+    follow.erase("success");
+    all.emplace_back(std::move(follow));
+  }
+  const std::size_t count = all.size();
+  const std::string_view problem = follows_.follows_problem();
+  return json_response(200, {{"success", true},
+                             {"count", count},
+                             {"follows", std::move(all)},
+                             {"problem", problem.empty() ? json::value() : json::value(problem)}});
+}
+
+HttpResponse Router::webhook(const IncomingRequest& request) {
+  const auto taken = follows_.handle_webhook(request.header("authorization"), request.body);
+  if (taken) return json_response(200, {{"success", true}});
+  switch (taken.error().code) {
+    case ErrorCode::refused:
+      return error_response(401, taken.error().message);
+    case ErrorCode::unsupported:
+      return error_response(404, taken.error().message);
+    default:
+      return error_response(taken.error());
+  }
 }
 
 HttpResponse Router::status(std::string_view mint_id) const {
@@ -262,9 +355,11 @@ HttpResponse Router::ready() const {
 }
 
 HttpResponse Router::metrics() const {
+  ProcessMetrics process = recorder_.metrics();
+  process.follows = follows_.follow_metrics();
   return {200,
           {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-          render_metrics(recorder_.active(), recorder_.metrics(), metrics_label_limit_)};
+          render_metrics(recorder_.active(), process, metrics_label_limit_)};
 }
 
 }  // namespace holdfast::api

@@ -25,7 +25,7 @@ class Router {
     std::size_t metrics_label_limit = 200;
   };
 
-  Router(Options options, Recorder& recorder, whip::Endpoint& whip);
+  Router(Options options, Recorder& recorder, Follows& follows, whip::Endpoint& whip);
 
   void handle(const IncomingRequest& request, HttpReply reply);
 
@@ -35,6 +35,13 @@ class Router {
   void route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply);
   void start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   void stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
+  void route_follow(std::string_view segment, const IncomingRequest& request, HttpReply reply);
+  void follow(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
+  void unfollow(const std::string& mint_id, HttpReply reply);
+  HttpResponse follows() const;
+  HttpResponse webhook(const IncomingRequest& request);
+  // Our own tokens are not for a server that somebody else named.
+  bool is_stranger(const StartRequest& request) const;
   HttpResponse status(std::string_view mint_id) const;
   HttpResponse active() const;
   void recordings(HttpReply reply);
@@ -45,6 +52,7 @@ class Router {
   const std::size_t metrics_label_limit_;
   const Guard guard_;
   Recorder& recorder_;
+  Follows& follows_;
   whip::Endpoint& whip_;
 };
 

@@ -86,6 +86,48 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
   std::map<std::string, recording::Status> recordings_;
 };
 
+// Follows in memory.
+class SmallFollows final : public Follows {
+ public:
+  void follow(StartRequest request, FollowReply reply) override {
+    if (failure) return reply(std::unexpected(*failure));
+    const Novelty novelty = requests_.contains(request.mint_id) ? Novelty::known : Novelty::added;
+    requests_.insert_or_assign(request.mint_id, request);
+    reply(novelty);
+  }
+  void unfollow(std::string_view mint_id, DoneReply reply) override {
+    if (failure) return reply(std::unexpected(*failure));
+    if (requests_.erase(std::string(mint_id)) == 0) return reply(fail(ErrorCode::not_found, "unknown"));
+    reply({});
+  }
+  std::vector<FollowStatus> follows() const override {
+    std::vector<FollowStatus> all;
+    for (const auto& [id, request] : requests_) all.push_back(*followed(id));
+    return all;
+  }
+  std::optional<FollowStatus> followed(std::string_view mint_id) const override {
+    const auto found = requests_.find(std::string(mint_id));
+    if (found == requests_.end()) return std::nullopt;
+    return FollowStatus{found->second,
+                        {.mint_id = found->first, .last_error = "away", .next_check = {}},
+                        WallTime(std::chrono::milliseconds(1'700'000'000'250))};
+  }
+  std::string_view follows_problem() const override { return problem; }
+  Result<void> handle_webhook(std::string_view authorization, std::string_view body) override {
+    if (authorization == "signed") return {};
+    return fail(body == "{}" ? ErrorCode::invalid : ErrorCode::refused, "no good");
+  }
+  FollowMetrics follow_metrics() const override {
+    return {.streams = {requests_.size()}, .checks = {}, .webhooks = {}};
+  }
+
+  std::optional<Error> failure;
+  std::string problem;
+
+ private:
+  std::map<std::string, StartRequest> requests_;
+};
+
 struct Answer {
   HttpResponse response;
   json::object body;
@@ -125,10 +167,13 @@ class RouterTest : public testing::Test {
   }
   Answer get(std::string target) { return ask("GET", std::move(target)); }
 
+  int starts_ = 0;
   SmallRecorder recorder_;
+  SmallFollows follows_;
   SeededRandom random_{1};
   whip::Endpoint whip_{recorder_, random_};
-  Router router_{{.guard = {}, .livekit_url = "wss://ours", .metrics_label_limit = 10}, recorder_, whip_};
+  Router router_{
+      {.guard = {}, .livekit_url = "wss://ours", .metrics_label_limit = 10}, recorder_, follows_, whip_};
 };
 
 TEST_F(RouterTest, start_answers_201_with_the_whole_status) {
@@ -150,7 +195,8 @@ TEST_F(RouterTest, start_answers_201_with_the_whole_status) {
 TEST_F(RouterTest, start_takes_its_options_from_the_body) {
   const Answer answer =
       post("/api/recording/start", R"({"mint_id": "a:b", "output_format": "mkv", "audio": "copy",
-      "video_quality": "low", "participants": "all", "livekit_url": "ws://other:7880", "token": "t", "participant": null})");
+      "video_quality": "low", "participants": "all", "livekit_url": "ws://other:7880", "token": "t", "participant": null,
+      "gap_limit": 90, "mute_limit": "5m"})");
   EXPECT_EQ(answer.status(), 201) << answer.response.body;
   EXPECT_EQ(recorder_.last.mint_id, "a:b");
   EXPECT_EQ(recorder_.last.format, container::Format::mkv);
@@ -159,6 +205,8 @@ TEST_F(RouterTest, start_takes_its_options_from_the_body) {
   EXPECT_EQ(recorder_.last.participants, Participants::all);
   EXPECT_EQ(recorder_.last.livekit_url, "ws://other:7880");
   EXPECT_EQ(recorder_.last.token, "t");
+  EXPECT_EQ(recorder_.last.gap_limit, std::chrono::seconds(90));
+  EXPECT_EQ(recorder_.last.mute_limit, std::chrono::minutes(5));
 }
 
 TEST_F(RouterTest, the_path_may_be_percent_encoded) {
@@ -213,7 +261,21 @@ TEST_F(RouterTest, bad_input_names_the_field) {
       {"/api/recording/start/a", R"({"livekit_url": "file:///etc/passwd", "token": "t"})", 422,
        "livekit_url"},
       {"/api/recording/start/a", R"({"token": "a\r\nX: y"})", 422, "token"},
+      {"/api/recording/start/a", R"({"gap_limit": 0.5})", 422, "gap_limit"},
+      {"/api/recording/start/a", R"({"gap_limit": -1})", 422, "gap_limit"},
+      {"/api/recording/start/a", R"({"gap_limit": "90"})", 422, "gap_limit"},
+      {"/api/recording/start/a", R"({"gap_limit": 1e300})", 422, "gap_limit"},
+      {"/api/recording/start/a", R"({"gap_limit": true})", 422, "gap_limit"},
+      {"/api/recording/start/a", R"({"mute_limit": "31d"})", 422, "mute_limit"},
       {"/api/recording/start/a", R"({"fromat": "mp4"})", 422, "fromat"},
+      {"/api/follow", "", 422, "mint_id"},
+      {"/api/follow/", "", 422, "mint_id"},
+      {"/api/follow/.a", "", 422, "mint_id"},
+      {"/api/follow/a", R"({"mint_id": "b"})", 422, "mint_id"},
+      {"/api/follow/a", R"({"token": "t"})", 422, "token"},
+      {"/api/follow/a", R"({"livekit_url": "wss://stranger"})", 422, "livekit_url"},
+      {"/api/follow/a", R"({"gap_limit": 0.1})", 422, "gap_limit"},
+      {"/api/follow/a", "[]", 400, ""},
       {"/api/recording/start/a", "{", 400, ""},
       {"/api/recording/start/a", "[]", 400, ""},
       {"/api/recording/start/a", R"({"a":[[[[[[]]]]]]})", 400, ""},
@@ -246,6 +308,79 @@ TEST_F(RouterTest, every_kind_of_failure_has_its_status_and_its_reason) {
     EXPECT_EQ(answer.status(), status);
     EXPECT_EQ(answer.text("error"), "the reason");
   }
+}
+
+TEST_F(RouterTest, a_limit_of_0_is_never_and_none_is_the_configurations_affair) {
+  for (const char* zero : {"0", "\"0\"", "\"0s\"", "0.0"}) {
+    EXPECT_EQ(post("/api/recording/start/x" + std::to_string(++starts_),
+                   fmt::format(R"({{"gap_limit": {}}})", zero))
+                  .status(),
+              201);
+    EXPECT_EQ(recorder_.last.gap_limit, Duration::zero()) << zero;
+    EXPECT_FALSE(recorder_.last.mute_limit);
+  }
+}
+
+TEST_F(RouterTest, follow_answers_201_and_200_for_what_is_followed_already) {
+  const Answer answer = post("/api/follow/a%3Ab", R"({"format": "mkv", "gap_limit": "90s"})");
+  EXPECT_EQ(answer.status(), 201) << answer.response.body;
+  EXPECT_EQ(answer.response.header("location"), "/api/follow/a:b");
+  EXPECT_EQ(answer.text("mint_id"), "a:b");
+  EXPECT_EQ(answer.text("state"), "watching");
+  EXPECT_EQ(answer.text("last_error"), "away");
+  EXPECT_EQ(answer.text("next_check"), "2023-11-14T22:13:20.250Z");
+  EXPECT_FALSE(answer.body.at("stopped_by_hand").as_bool());
+  EXPECT_TRUE(answer.body.at("last_recording_id").is_null());
+  EXPECT_EQ(answer.body.at("options").at("format").as_string(), "mkv");
+  EXPECT_EQ(answer.body.at("options").at("gap_limit").as_string(), "90s");
+  EXPECT_EQ(post("/api/follow", R"({"mint_id": "a:b"})").status(), 200);
+  EXPECT_EQ(get("/api/follow/a:b").text("mint_id"), "a:b");
+  EXPECT_EQ(get("/api/follow/c").status(), 404);
+}
+
+TEST_F(RouterTest, follows_are_listed_with_what_was_wrong_with_their_file) {
+  post("/api/follow/a");
+  post("/api/follow/b");
+  const Answer answer = get("/api/follow");
+  EXPECT_EQ(answer.body.at("count").to_number<int>(), 2);
+  EXPECT_EQ(answer.body.at("follows").at(1).at("mint_id").as_string(), "b");
+  EXPECT_TRUE(answer.body.at("problem").is_null());
+  follows_.problem = "kept aside";
+  EXPECT_EQ(get("/api/follow").text("problem"), "kept aside");
+}
+
+TEST_F(RouterTest, unfollow_forgets_it_once) {
+  post("/api/follow/a");
+  EXPECT_EQ(ask("DELETE", "/api/follow/a").status(), 200);
+  EXPECT_EQ(ask("DELETE", "/api/follow/a").status(), 404);
+  EXPECT_EQ(ask("DELETE", "/api/follow").status(), 405);
+  EXPECT_EQ(ask("DELETE", "/api/follow").response.header("allow"), "GET, POST");
+  EXPECT_EQ(ask("PUT", "/api/follow/a").response.header("allow"), "GET, POST, DELETE");
+}
+
+TEST_F(RouterTest, a_follow_that_cannot_be_kept_says_why) {
+  follows_.failure = Error{ErrorCode::conflict, "as many as follow_limit allows"};
+  EXPECT_EQ(post("/api/follow/a").status(), 409);
+  follows_.failure = Error{ErrorCode::io, "the disk is full"};
+  EXPECT_EQ(post("/api/follow/a").status(), 503);
+  EXPECT_EQ(ask("DELETE", "/api/follow/a").text("error"), "the disk is full");
+}
+
+TEST_F(RouterTest, a_webhook_gets_in_by_its_signature_alone) {
+  const auto webhook = [this](std::string authorization, std::string body, std::string host) {
+    return exchange({.method = "POST",
+                     .target = "/api/livekit/webhook",
+                     .headers = {{"host", std::move(host)},
+                                 {"content-type", "application/webhook+json"},
+                                 {"authorization", std::move(authorization)}},
+                     .body = std::move(body),
+                     .remote = {}})
+        .status;
+  };
+  EXPECT_EQ(webhook("signed", "{}", "holdfast:8000"), 200);
+  EXPECT_EQ(webhook("forged", "{...}", "127.0.0.1"), 401);
+  EXPECT_EQ(webhook("forged", "{}", "127.0.0.1"), 422);
+  EXPECT_EQ(get("/api/livekit/webhook").status(), 405);
 }
 
 TEST_F(RouterTest, active_lists_what_records) {
@@ -325,6 +460,8 @@ TEST_F(RouterTest, metrics_are_prometheus_text) {
   const Answer answer = get("/metrics");
   EXPECT_THAT(std::string(answer.response.header("content-type")), StartsWith("text/plain; version=0.0.4"));
   EXPECT_THAT(answer.response.body, HasSubstr("recording_file_size_bytes{mint_id=\"demo\"} 0\n"));
+  post("/api/follow/demo");
+  EXPECT_THAT(get("/metrics").response.body, HasSubstr("holdfast_followed_streams{state=\"watching\"} 1\n"));
 }
 
 // A request put together by chance from pieces that mean something, then damaged.
@@ -342,6 +479,9 @@ class Chaos {
                                                    "/api/recordings",
                                                    "/whip/",
                                                    "/whip/a/b",
+                                                   "/api/follow",
+                                                   "/api/follow/x",
+                                                   "/api/livekit/webhook",
                                                    "/metrics",
                                                    "/health",
                                                    "",

@@ -10,6 +10,7 @@
 
 #include "api/mint_id.hpp"
 #include "base/text.hpp"
+#include "base/units.hpp"
 
 namespace holdfast::api {
 namespace {
@@ -20,9 +21,11 @@ constexpr std::string_view contradicts = "contradicts another field of the reque
 
 // Puts the value in its place and gives "", or says what it must be.
 using Take = std::string_view (*)(StartRequest&, std::string_view);
+enum class Takes : std::uint8_t { text, text_or_seconds };
 struct Field {
   std::string_view name;
   Take take;
+  Takes takes = Takes::text;
 };
 
 std::string_view take_mint_id(StartRequest& request, std::string_view value) {
@@ -85,15 +88,31 @@ std::string_view take_token(StartRequest& request, std::string_view value) {
   return {};
 }
 
-constexpr std::array<Field, 9> start_fields{{{"mint_id", take_mint_id},
-                                             {"format", take_format},
-                                             {"output_format", take_format},
-                                             {"audio", take_audio},
-                                             {"video_quality", take_video_quality},
-                                             {"participant", take_participant},
-                                             {"participants", take_participants},
-                                             {"livekit_url", take_livekit_url},
-                                             {"token", take_token}}};
+std::string_view take_limit(std::optional<Duration>& limit, std::string_view value) {
+  limit = parse_duration(value);
+  if (limit && (*limit == Duration::zero() || *limit >= std::chrono::seconds(1))) return {};
+  return "must be seconds or a duration such as 90s or 2m: 1s to 30d, or 0 for never";
+}
+
+std::string_view take_gap_limit(StartRequest& request, std::string_view value) {
+  return take_limit(request.gap_limit, value);
+}
+
+std::string_view take_mute_limit(StartRequest& request, std::string_view value) {
+  return take_limit(request.mute_limit, value);
+}
+
+constexpr std::array<Field, 11> start_fields{{{"mint_id", take_mint_id},
+                                              {"format", take_format},
+                                              {"output_format", take_format},
+                                              {"audio", take_audio},
+                                              {"video_quality", take_video_quality},
+                                              {"participant", take_participant},
+                                              {"participants", take_participants},
+                                              {"livekit_url", take_livekit_url},
+                                              {"token", take_token},
+                                              {"gap_limit", take_gap_limit, Takes::text_or_seconds},
+                                              {"mute_limit", take_mute_limit, Takes::text_or_seconds}}};
 constexpr std::span<const Field> stop_fields = std::span(start_fields).first(1);
 
 std::unexpected<FieldError> wrong(std::string_view field, std::string message) {
@@ -126,9 +145,17 @@ std::expected<void, FieldError> take_member(std::string_view name, const json::v
   const auto field = std::ranges::find(fields, name, &Field::name);
   if (field == fields.end()) return unknown_field(name, fields);
   if (value.is_null()) return {};  // as good as not given
-  if (!value.is_string()) return wrong(name, fmt::format("{} must be a string", name));
-  const json::string& text = value.get_string();
-  const std::string_view problem = field->take(request, {text.data(), text.size()});
+  std::string text;
+  if (value.is_string()) {
+    text.assign(value.get_string().data(), value.get_string().size());
+  } else if (field->takes == Takes::text_or_seconds && value.is_number()) {
+    text = fmt::format("{:f}s", value.to_number<double>());
+  } else {
+    const std::string_view kinds =
+        field->takes == Takes::text ? "a string" : "a string or a number of seconds";
+    return wrong(name, fmt::format("{} must be {}", name, kinds));
+  }
+  const std::string_view problem = field->take(request, text);
   if (!problem.empty()) return wrong(name, fmt::format("{} {}", name, problem));
   return {};
 }
@@ -160,6 +187,31 @@ std::expected<StartRequest, FieldError> parse_start_request(std::string_view min
     return wrong("participants", "participants \"all\" and one participant contradict each other");
   }
   return request;
+}
+
+std::expected<StartRequest, FieldError> parse_follow_request(std::string_view mint_id,
+                                                             std::string_view body) {
+  auto request = parse_start_request(mint_id, body);
+  if (request && !request->token.empty()) {
+    return wrong(
+        "token",
+        "a follow outlives any token: leave it out; livekit_api_key or token_endpoint make one each time");
+  }
+  return request;
+}
+
+json::object to_json(const StartRequest& request) {
+  json::object object{{"mint_id", request.mint_id}};
+  if (request.format) object["format"] = container::to_string(*request.format);
+  if (request.audio) object["audio"] = recording::to_string(*request.audio);
+  if (request.video_quality) object["video_quality"] = recording::to_string(*request.video_quality);
+  if (!request.participant.empty()) object["participant"] = request.participant;
+  if (request.participants == Participants::all) object["participants"] = "all";
+  if (!request.livekit_url.empty()) object["livekit_url"] = request.livekit_url;
+  if (!request.token.empty()) object["token"] = request.token;
+  if (request.gap_limit) object["gap_limit"] = format_duration(*request.gap_limit);
+  if (request.mute_limit) object["mute_limit"] = format_duration(*request.mute_limit);
+  return object;
 }
 
 std::expected<std::string, FieldError> parse_stop_request(std::string_view mint_id, std::string_view body) {

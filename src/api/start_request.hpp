@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "container/muxer.hpp"
 #include "recording/status.hpp"
 
@@ -29,6 +31,8 @@ struct StartRequest {
   std::string livekit_url;  // ws or wss; empty: the configured one
   std::string
       token;  // visible ASCII, at most 16 KiB; empty: one of our own making, or from the token endpoint
+  std::optional<Duration> gap_limit;   // 0: never; else 1 s or more
+  std::optional<Duration> mute_limit;  // 0: never; else 1 s or more
 };
 
 // What is wrong with a request body, and with which of its fields.
@@ -43,5 +47,11 @@ struct FieldError {
 std::expected<StartRequest, FieldError> parse_start_request(std::string_view mint_id, std::string_view body);
 // The same for POST /api/recording/stop, whose only field is mint_id.
 std::expected<std::string, FieldError> parse_stop_request(std::string_view mint_id, std::string_view body);
+
+// The same for POST /api/follow: the fields of a start but `token`, since a follow outlives any token.
+std::expected<StartRequest, FieldError> parse_follow_request(std::string_view mint_id, std::string_view body);
+
+// The fields that were given, as parse_start_request() reads them; `format` under that name.
+boost::json::object to_json(const StartRequest& request);
 
 }  // namespace holdfast::api

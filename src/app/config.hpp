@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "app/units.hpp"
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "base/units.hpp"
 #include "container/muxer.hpp"
 #include "livekit/token_endpoint.hpp"
 #include "recording/status.hpp"
@@ -39,10 +39,14 @@ struct Config {
 
   Duration wait_limit = std::chrono::minutes(10);  // 0: the stream must be live
   Duration track_wait = std::chrono::seconds(1);
-  Duration gap_limit = std::chrono::seconds(60);
+  Duration gap_limit = std::chrono::seconds(60);  // 0: never
+  Duration mute_limit{0};                         // 0: never
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
   ByteSize min_free{std::uint64_t{1} << 30};
+
+  Duration follow_interval = std::chrono::seconds(15);
+  unsigned follow_limit = 1000;
 
   Endpoint media_listen{IpAddress::from_v4(127, 0, 0, 1), 8189};
   std::string whip_token;

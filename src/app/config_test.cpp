@@ -118,6 +118,11 @@ TEST(Config, settings_that_contradict_each_other_are_refused) {
   EXPECT_THAT(error_of(flag("api_token", "two words")), HasSubstr("api_token"));
   EXPECT_THAT(error_of(flag("token_endpoint.url", "https://x/")), HasSubstr("url_pointer"));
   EXPECT_THAT(error_of(flag("recovery_window", "11s")), HasSubstr("recovery_window"));
+  EXPECT_THAT(error_of(flag("gap_limit", "500ms")), HasSubstr("or 0"));
+  EXPECT_EQ(error_of(flag("gap_limit", "0")), "no error");
+  EXPECT_THAT(error_of(flag("mute_limit", "500ms")), HasSubstr("mute_limit"));
+  EXPECT_THAT(error_of(flag("follow_interval", "0")), HasSubstr("follow_interval"));
+  EXPECT_THAT(error_of(flag("follow_limit", "10001")), HasSubstr("follow_limit"));
 }
 
 TEST(Settings, each_has_a_name_of_its_own_in_every_source_and_help) {
@@ -138,28 +143,6 @@ TEST(Settings, every_default_can_be_written_and_read_back) {
     const std::vector values{setting.default_text};
     EXPECT_TRUE(setting.set(config, values)) << setting.name << " = " << setting.default_text;
   }
-}
-
-TEST(Units, durations_are_read_and_written) {
-  EXPECT_EQ(parse_duration("1.5s"), 1500ms);
-  EXPECT_EQ(parse_duration("250ms"), 250ms);
-  EXPECT_EQ(parse_duration("2m"), 2min);
-  EXPECT_EQ(parse_duration("0"), 0s);
-  EXPECT_EQ(format_duration(1500ms), "1.5s");
-  EXPECT_EQ(format_duration(60s), "1m");
-  EXPECT_EQ(format_duration(250ms), "250ms");
-  for (const char* bad : {"", "5", "s", "-1s", "1x", "1s1s", "nan", "inf", "31d", "1e99s", "0x1s"}) {
-    EXPECT_FALSE(parse_duration(bad)) << bad;
-  }
-}
-
-TEST(Units, sizes_are_read_and_written) {
-  EXPECT_EQ(parse_byte_size("4MiB")->bytes, 4U << 20);
-  EXPECT_EQ(parse_byte_size("1.5 GB")->bytes, 1'500'000'000U);
-  EXPECT_EQ(parse_byte_size("512")->bytes, 512U);
-  EXPECT_EQ(format_byte_size(*parse_byte_size("1GiB")), "1GiB");
-  for (const char* bad : {"", "MiB", "-1", "1 MIB", "1e30TB", "9999999TiB"})
-    EXPECT_FALSE(parse_byte_size(bad)) << bad;
 }
 
 }  // namespace

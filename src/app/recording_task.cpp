@@ -92,6 +92,7 @@ void RecordingTask::session_finished(SessionReport report, Result<void> result) 
   }
   status_.state = failed_ ? recording::State::failed : recording::State::stopped;
   if (failed_) status_.error = failure_;
+  context_.on_session_over(*this);
   if (status_.format == container::Format::mp4 && result) to_finalize_ = status_.output_paths;
   if (to_finalize_.empty()) {
     end();

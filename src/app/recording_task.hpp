@@ -31,6 +31,8 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
     MediaThreads& media;
     Executor& control;
     Finalizer& finalizer;
+    // Its media is over and its files are whole; background work may go on.
+    std::function<void(RecordingTask&)> on_session_over;
     // The state is final (stopped or failed): nothing more will come from the task.
     std::function<void(RecordingTask&)> on_ended;
     // The media connection is gone: whoever made it may make another.

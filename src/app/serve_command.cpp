@@ -7,6 +7,7 @@
 
 #include "api/router.hpp"
 #include "app/commands.hpp"
+#include "app/follower.hpp"
 #include "app/service.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
@@ -50,7 +51,12 @@ int run_serve(const Config& config) {
   io::SystemRandom random;
   whip::Endpoint whip(**service, random);
   (*service)->on_whip_session_over = [&](const std::string& session_id) { whip.forget(session_id); };
-  api::Router router(router_options(config), **service, whip);
+  auto follower = Follower::create(config, control, (*media)->disk(), **service);
+  if (!follower) return complain(follower.error());
+  (*service)->on_recording_over = [&](const recording::Status& status) {
+    (*follower)->handle_recording_over(status);
+  };
+  api::Router router(router_options(config), **service, **follower, whip);
 
   io::HttpServer::Options http;
   http.listen = config.listen;
@@ -68,6 +74,7 @@ int run_serve(const Config& config) {
   std::promise<void> drained;
   control.post([&] {
     (*server)->stop();
+    (*follower)->stop();
     (*service)->drain("shutdown", [&] { drained.set_value(); });
   });
   const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "io/clock.hpp"
 #include "io/process.hpp"
 #include "storage/naming.hpp"
@@ -30,15 +31,6 @@ livekit::Quality to_quality(recording::VideoQuality quality) {
       break;
   }
   return livekit::Quality::high;
-}
-
-std::string fill_in(std::string text, std::string_view mint_id) {
-  constexpr std::string_view placeholder = "{mint_id}";
-  for (auto at = text.find(placeholder); at != std::string::npos;
-       at = text.find(placeholder, at + mint_id.size())) {
-    text.replace(at, placeholder.size(), mint_id);
-  }
-  return text;
 }
 
 }  // namespace
@@ -83,7 +75,7 @@ Result<RoomAccess> Service::room_access(const api::StartRequest& request) const 
   access.endpoint = endpoint_.get();
   access.api_key = config_.livekit_api_key;
   access.api_secret = config_.livekit_api_secret;
-  access.room = fill_in(config_.livekit_room, request.mint_id);
+  access.room = replace_all(config_.livekit_room, "{mint_id}", request.mint_id);
   const bool endpoint_names_server = endpoint_ && !config_.token_endpoint.server_url_pointer.empty();
   if (access.server_url.empty() && !endpoint_names_server) {
     return fail(ErrorCode::invalid,
@@ -134,7 +126,8 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.output.hold_off = config_.recovery_window + 500ms;
   options.recovery_window = config_.recovery_window;
   options.keyframe_interval = config_.keyframe_interval;
-  options.gap_limit = config_.gap_limit;
+  options.gap_limit = request.gap_limit.value_or(config_.gap_limit);
+  options.mute_limit = request.mute_limit.value_or(config_.mute_limit);
   options.nack = recording::Nack::always;  // LiveKit; a WHIP publisher says what it answers
   return options;
 }
@@ -142,7 +135,11 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
 Service::Entry& Service::add(recording::SessionOptions options) {
   auto entry = std::make_unique<Entry>(*this);
   RecordingTask::Context context{
-      media_, control_, finalizer_, [this](RecordingTask& task) { on_ended(task); },
+      media_,
+      control_,
+      finalizer_,
+      [this](RecordingTask& task) { on_session_over(task); },
+      [this](RecordingTask& task) { on_ended(task); },
       [this](RecordingTask& task, const std::string&) { on_connection_lost(task); }};
   entry->task = std::make_shared<RecordingTask>(std::move(context), std::move(options));
   entries_.push_back(std::move(entry));
@@ -385,6 +382,12 @@ void Service::on_connection_lost(RecordingTask& task) {
   if (entry == entries_.end()) return;
   (*entry)->whip_connected = false;
   if ((*entry)->source) (*entry)->source->handle_connection_lost();
+}
+
+void Service::on_session_over(RecordingTask& task) {
+  if (!on_recording_over) return;
+  // Not from within what called us.
+  control_.post([this, status = task.status()] { on_recording_over(status); });
 }
 
 void Service::on_ended(RecordingTask& task) {

@@ -45,6 +45,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   void close(const std::string& session_id, DoneReply reply) override;
   // Told of WHIP sessions that ended without a DELETE.
   std::function<void(const std::string& session_id)> on_whip_session_over;
+  // Told of each recording once its media is over and its files are whole; an MP4's index may still be under
+  // way.
+  std::function<void(const recording::Status& status)> on_recording_over;
 
   // Takes no more, ends every recording, then calls back: all files are whole.
   void drain(std::string reason, std::move_only_function<void()> drained);
@@ -62,6 +65,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void start_participant(const api::StartRequest& request, const std::string& identity);
   Entry* find_active(std::string_view mint_id);
   Entry* find_whip(const std::string& session_id);
+  void on_session_over(RecordingTask& task);
   void on_ended(RecordingTask& task);
   void say_goodbye(std::unique_ptr<Entry> entry);
   void on_connection_lost(RecordingTask& task);

@@ -13,6 +13,9 @@ std::string_view trim(std::string_view text);
 // Pieces between separators, each trimmed, empty ones left out.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+// `text` with every `what` (not empty) in it replaced by `with`, from the left.
+std::string replace_all(std::string_view text, std::string_view what, std::string_view with);
+
 // Hostile text made fit for a message: printable ASCII, everything else as '?', at most 64 characters.
 std::string printable(std::string_view text);
 

@@ -24,6 +24,15 @@ struct TokenGrant {
 // A signed JWT (RFC 7519, HS256), valid from `now`.
 std::string make_token(const TokenGrant& grant, WallTime now);
 
+// What a call of the server's API is allowed to do.
+struct ApiGrant {
+  std::string api_key;
+  std::string api_secret;
+  std::string room;  // to ask about this room; empty: to list rooms
+};
+inline constexpr Duration api_token_lifetime = std::chrono::minutes(1);
+std::string make_api_token(const ApiGrant& grant, WallTime now);
+
 // "holdfast-" and 16 hexadecimal digits.
 std::string make_identity(Random& random);
 

@@ -1,13 +1,13 @@
 #include "livekit/token_endpoint.hpp"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
-#include <limits>
 #include <optional>
+
+#include "base/text.hpp"
+#include "livekit/retry_after.hpp"
 
 namespace holdfast::livekit {
 namespace {
@@ -17,12 +17,7 @@ namespace json = boost::json;
 constexpr std::string_view placeholder = "{mint_id}";
 
 std::string replace_placeholder(std::string_view text, std::string_view value) {
-  std::string result;
-  for (auto at = text.find(placeholder); at != std::string_view::npos; at = text.find(placeholder)) {
-    result.append(text.substr(0, at)).append(value);
-    text.remove_prefix(at + placeholder.size());
-  }
-  return result.append(text);
+  return replace_all(text, placeholder, value);
 }
 
 // Everything but unreserved characters (RFC 3986 section 2.3).
@@ -65,31 +60,6 @@ bool is_json_pointer(std::string_view pointer) {
 const json::value* value_at(const json::value& value, std::string_view pointer) {
   json::error_code error;
   return value.find_pointer({pointer.data(), pointer.size()}, error);
-}
-
-// IMF-fixdate (RFC 9110 section 5.6.7). In seconds: the year may be 9999, which nanoseconds cannot reach.
-std::optional<std::chrono::seconds> parse_http_date(std::string_view text) {
-  std::tm fields{};
-  const std::string copy(text);
-  const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return std::chrono::seconds(::timegm(&fields));
-}
-
-// Zero if absent or senseless, and at most longest_wait.
-Duration retry_after(const HttpResponse& response, WallTime now) {
-  const std::string_view text = response.header("retry-after");
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  std::chrono::seconds wait{0};
-  if (error == std::errc::result_out_of_range) {
-    wait = std::chrono::seconds::max();
-  } else if (error == std::errc() && end == text.data() + text.size()) {
-    wait = std::chrono::seconds(std::min<std::uint64_t>(value, std::numeric_limits<std::int32_t>::max()));
-  } else if (const auto date = parse_http_date(text)) {
-    wait = *date - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-  }
-  return std::clamp<std::chrono::seconds>(wait, std::chrono::seconds(0), TokenEndpoint::longest_wait);
 }
 
 bool has_header(const std::vector<HttpHeader>& headers, std::string_view name) {

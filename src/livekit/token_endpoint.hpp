@@ -9,6 +9,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "livekit/retry_after.hpp"
 
 namespace holdfast::livekit {
 
@@ -34,26 +35,20 @@ struct LiveToken {
   std::string token;
   std::string server_url;  // empty: the configured one
 };
-// Ask again after `wait`. why.code: not_found = not live yet, unavailable = the endpoint is in trouble.
-struct AskLater {
-  Duration wait{};
-  Error why;
-};
+// why.code: not_found = not live yet, unavailable = the endpoint is in trouble.
 // Error: asking again would give the same.
 using TokenOutcome = std::variant<LiveToken, AskLater, Error>;
 
 // Makes the request and reads the reply; the HTTP client is the caller's. Values only, any thread.
 class TokenEndpoint {
  public:
-  static constexpr std::chrono::seconds longest_wait = std::chrono::minutes(10);
-
   // Errors (invalid): no http(s) URL, a malformed pointer, a body that is not JSON, a number out of range;
   // the setting is named.
   static Result<TokenEndpoint> create(TokenEndpointConfig config);
 
   HttpRequest request(std::string_view mint_id) const;
-  // The wait honours Retry-After (RFC 9110 section 10.2.3), up to longest_wait. No part of the reply appears
-  // in an error.
+  // The wait honours Retry-After (RFC 9110 section 10.2.3), up to longest_retry_after. No part of the reply
+  // appears in an error.
   TokenOutcome handle_reply(const Result<HttpResponse>& reply, WallTime now, Random& random) const;
 
  private:

@@ -19,16 +19,20 @@ def _base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def token(identity, room, seconds=3600, **grants):
+def sign(claims, secret=SECRET, seconds=3600):
+    """A JWT of ours, or, with another secret, a forged one."""
     now = int(time.time())
-    claims = {"iss": KEY, "sub": identity, "nbf": now - 5, "exp": now + seconds,
-              "video": {"roomJoin": True, "room": room, **grants}}
+    claims = {"iss": KEY, "nbf": now - 5, "exp": now + seconds, **claims}
     signed = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return f"{signed}.{_base64url(hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).digest())}"
+    return f"{signed}.{_base64url(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())}"
+
+
+def token(identity, room, seconds=3600, **grants):
+    return sign({"sub": identity, "video": {"roomJoin": True, "room": room, **grants}}, seconds=seconds)
 
 
 class LiveKitServer(Program):
-    def __init__(self, folder, address="127.0.0.1", device="lo"):
+    def __init__(self, folder, address="127.0.0.1", device="lo", webhooks=()):
         self.address = address
         self.port, self.udp_port = free_port(), free_port(socket.SOCK_DGRAM)
         config = folder / "livekit.yaml"
@@ -36,7 +40,8 @@ class LiveKitServer(Program):
             "port": self.port, "bind_addresses": sorted({"127.0.0.1", address}), "keys": {KEY: SECRET}, "logging": {"level": "info"},
             "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": address,
                     "use_external_ip": False, "enable_loopback_candidate": True,
-                    "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}}}))
+                    "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}},
+            **({"webhook": {"api_key": KEY, "urls": list(webhooks)}} if webhooks else {})}))
         self._command = [LIVEKIT_SERVER, "--config", config], folder / "livekit.log"
         self.url = f"ws://{address}:{self.port}"
         self.restart()

@@ -26,8 +26,8 @@ class Reply:
 
 
 class Holdfast(Program):
-    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None):
-        self.port, self.recordings = free_port(), folder / "recordings"
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None):
+        self.port, self.recordings = port or free_port(), folder / "recordings"
         self.address = namespace.far if namespace else "127.0.0.1"
         command = [*(namespace.inside if namespace else []), HOLDFAST, "serve", "--listen", f"{self.address}:{self.port}",
                    "--recordings", self.recordings, "--workers", WORKERS,
@@ -74,6 +74,16 @@ class Holdfast(Program):
             return self.wait_for(reached, seconds, f"{mint_id} to be {' or '.join(states)}")
         except AssertionError as error:
             raise AssertionError(f"{error}\nlast status: {self.status(mint_id)}") from None
+
+    def follow(self, mint_id, **fields):
+        return self.request("POST", f"/api/follow/{mint_id}", fields or None)
+
+    def wait_for_follow(self, mint_id, seconds=15, **fields):
+        """The follow of that stream, once it has these fields."""
+        def reached():
+            follow = self.request("GET", f"/api/follow/{mint_id}").json
+            return follow if fields.items() <= follow.items() else None
+        return self.wait_for(reached, seconds, f"the follow of {mint_id} to be {fields}")
 
     def record(self, mint_id, **fields):
         """Starts a recording and returns its file's path once media is being written."""

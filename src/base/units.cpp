@@ -1,4 +1,4 @@
-#include "app/units.hpp"
+#include "base/units.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-namespace holdfast::app {
+namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
@@ -91,4 +91,4 @@ std::string format_byte_size(ByteSize size) {
   return fmt::format("{}B", size.bytes);
 }
 
-}  // namespace holdfast::app
+}  // namespace holdfast

@@ -7,7 +7,7 @@
 
 #include "base/time.hpp"
 
-namespace holdfast::app {
+namespace holdfast {
 
 struct ByteSize {
   std::uint64_t bytes = 0;
@@ -21,4 +21,4 @@ std::string format_duration(Duration duration);
 std::optional<ByteSize> parse_byte_size(std::string_view text);
 std::string format_byte_size(ByteSize size);
 
-}  // namespace holdfast::app
+}  // namespace holdfast
