@@ -20,6 +20,8 @@ struct LinkTarget {
   LinkKind kind = LinkKind::udp;
   std::string host;  // a name, or an address without brackets
   std::uint16_t port = 0;
+
+  bool operator==(const LinkTarget&) const = default;
 };
 
 enum class LinkId : std::uint32_t {};

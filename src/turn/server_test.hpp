@@ -54,6 +54,7 @@ class TestServer {
   std::optional<stun::ErrorCode> refuse_allocation;  // with these
   std::set<IpAddress> forbidden;                     // peers
   std::map<stun::Method, int> requests;              // of each method, authentic ones
+  bool over_stream = false;                          // the way to its client: then ChannelData is padded
   int indications = 0;
   int channel_messages = 0;
   std::vector<std::uint16_t> channels_bound;
@@ -140,6 +141,7 @@ class TestServer {
       writer.write_u16(number);
       writer.write_u16(static_cast<std::uint16_t>(data.size()));
       writer.write_bytes(data);
+      if (over_stream) writer.write_zeros((4 - data.size() % 4) % 4);
       return to_client(message);
     }
     stun::Message indication;
