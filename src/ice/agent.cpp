@@ -14,9 +14,6 @@ constexpr int pacing_burst = 5;
 // Peers from before RFC 8445 nominate every pair that works ("aggressive"), and mean the best of them. So a
 // nomination outranks that of a better pair only when the latter has not been repeated for this long.
 constexpr Duration nomination_hold = 3s;
-// What our checks say about our end, should the peer learn it from them (RFC 8445 section 7.1.1). The one
-// socket has one.
-constexpr std::uint32_t check_priority = candidate_priority(CandidateType::peer_reflexive, 65535);
 
 bool is_valid(const Credentials& credentials) {
   return credentials.ufrag.size() >= 4 && credentials.ufrag.size() <= 256 && credentials.pwd.size() >= 22 &&
@@ -53,12 +50,33 @@ Result<void> Agent::set_remote(Instant now, const Credentials& credentials, Remo
   return {};
 }
 
-void Agent::add_remote_candidate(Instant now, const Candidate& candidate) {
-  Pair* pair = find(candidate.endpoint);
-  if (pair == nullptr) pair = add_pair(now, candidate.endpoint, candidate.priority);
+void Agent::add_remote_candidate(Instant now, const Candidate& candidate, const Base& base) {
+  Pair* pair = find(Path{candidate.endpoint, base.outbox});
+  if (pair == nullptr) pair = add_pair(now, candidate.endpoint, base, candidate.priority);
   if (pair == nullptr) return;
-  pair->priority = candidate.priority;  // what is signalled counts more than what was learnt
+  pair->remote_priority = candidate.priority;  // what is signalled counts more than what was learnt
   pair->is_learnt = false;
+  plan();
+}
+
+void Agent::remove_base(Instant now, const Outbox& base) {
+  std::erase_if(pairs_, [&](const Pair& pair) { return pair.path.base == &base; });
+  if (selected_ && selected_->base == &base) {
+    selected_.reset();
+    // Before and during a restart there is nothing to lose but the former path.
+    if (state_ == State::connected || state_ == State::disconnected) {
+      const bool looking_already = state_ == State::disconnected && !pairs_.empty();
+      if (has_valid_pair() || looking_already) {
+        state_ = State::checking;
+        // Controlled, we can only hope that the peer has seen it too.
+        give_up_at_ =
+            now + (role_ == Role::controlling ? config_.connect_timeout : config_.disconnected_after);
+        check_all_again(now);
+      } else {
+        give_up();
+      }
+    }
+  }
   plan();
 }
 
@@ -72,16 +90,16 @@ void Agent::restart(Instant now) {
   plan();
 }
 
-bool Agent::handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbox& out) {
+bool Agent::handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbox& out, const Base& base) {
   if (state_ == State::failed) return false;
   const auto message = stun::parse(datagram);
   bool is_authentic = false;
   if (!message) {
     ++counters_.malformed;
   } else if (message->type == stun::Class::request) {
-    is_authentic = handle_request(now, from, *message, out);
+    is_authentic = handle_request(now, from, *message, out, base);
   } else if (message->type != stun::Class::indication) {  // which keep a NAT open, and ask for nothing
-    is_authentic = handle_response(now, from, *message);
+    is_authentic = handle_response(now, Path{from, base.outbox}, *message);
   }
   if (is_authentic) handle_timeout(now, out);
   return is_authentic;
@@ -89,8 +107,10 @@ bool Agent::handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbo
 
 void Agent::handle_timeout(Instant now, Outbox& out) {
   if (now >= give_up_at_) give_up();
-  if (state_ == State::connected && now - last_heard_ >= config_.disconnected_after)
+  if (state_ == State::connected && now - last_heard_ >= config_.disconnected_after) {
     state_ = State::disconnected;
+    check_all_again(now);
+  }
   if (nomination_is_open()) nominate(now);
   send_due_checks(now, out);
   plan();
@@ -101,10 +121,23 @@ std::optional<Duration> Agent::round_trip() const {
   return pair == pairs_.end() ? std::nullopt : pair->round_trip;
 }
 
+bool Agent::has_valid_pair() const {
+  return std::ranges::any_of(pairs_, &Pair::is_valid);
+}
+
 // --- pairs ---
 
-Agent::Pair* Agent::find(const Endpoint& remote) {
-  const auto pair = std::ranges::find(pairs_, remote, &Pair::remote);
+// RFC 8445 section 6.1.2.3.
+std::uint64_t Agent::priority(const Pair& pair) const {
+  const bool we_control = role_ == Role::controlling;
+  const std::uint64_t controlling = we_control ? pair.base.priority : pair.remote_priority;
+  const std::uint64_t controlled = we_control ? pair.remote_priority : pair.base.priority;
+  return (std::min(controlling, controlled) << 32) + 2 * std::max(controlling, controlled) +
+         (controlling > controlled ? 1 : 0);
+}
+
+Agent::Pair* Agent::find(const Path& path) {
+  const auto pair = std::ranges::find(pairs_, path, &Pair::path);
   return pair == pairs_.end() ? nullptr : &*pair;
 }
 
@@ -115,7 +148,7 @@ Agent::Pair* Agent::find(Use use) {
 
 // nullptr if there is no room. The oldest pair that was only learnt makes room: a peer may change its address
 // all day.
-Agent::Pair* Agent::add_pair(Instant now, const Endpoint& remote, std::uint32_t priority) {
+Agent::Pair* Agent::add_pair(Instant now, const Endpoint& remote, const Base& base, std::uint32_t priority) {
   if (pairs_.size() >= max_pairs) {
     ++counters_.candidates_dropped;
     const auto spare = std::ranges::find_if(
@@ -124,9 +157,10 @@ Agent::Pair* Agent::add_pair(Instant now, const Endpoint& remote, std::uint32_t 
     pairs_.erase(spare);
   }
   Pair& pair = pairs_.emplace_back();
-  pair.remote = remote;
-  pair.priority = priority;
-  if (state_ == State::checking) pair.next_send = now;
+  pair.path = {remote, base.outbox};
+  pair.base = base;
+  pair.remote_priority = priority;
+  if (is_searching()) pair.next_send = now;
   start_checking(now);
   return &pair;
 }
@@ -135,6 +169,18 @@ void Agent::start_checking(Instant now) {
   if (state_ != State::waiting || !remote_ || pairs_.empty()) return;
   state_ = State::checking;
   for (Pair& pair : pairs_) pair.next_send = now;
+}
+
+// The selected path is silent, or gone: does another one work? What worked once does not count.
+void Agent::check_all_again(Instant now) {
+  first_valid_at_ = never;
+  for (Pair& pair : pairs_) {
+    pair.is_valid = false;
+    if (pair.use == Use::selected) continue;  // its consent checks go on
+    pair.use = Use::candidate;
+    pair.check.reset();
+    pair.next_send = now;
+  }
 }
 
 void Agent::switch_role(Instant now) {
@@ -147,22 +193,21 @@ void Agent::switch_role(Instant now) {
   }
 }
 
-// Whether we, controlling, have a pair that works and none chosen.
+// Whether we, controlling, have a pair that works and none chosen that does.
 bool Agent::nomination_is_open() const {
-  return role_ == Role::controlling && state_ == State::checking &&
-         std::ranges::any_of(pairs_, &Pair::is_valid) &&
+  return role_ == Role::controlling && is_searching() && has_valid_pair() &&
          std::ranges::find(pairs_, Use::nominee, &Pair::use) == pairs_.end();
 }
 
 // Regular nomination (RFC 8445 section 8.1.1): the best pair that works, once no better one is likely to.
 void Agent::nominate(Instant now) {
   Pair* best = nullptr;  // there is one, as nomination is open
-  std::uint32_t best_awaited = 0;
+  std::uint64_t best_awaited = 0;
   for (Pair& pair : pairs_) {
-    if (!pair.is_valid) best_awaited = std::max(best_awaited, pair.priority);
-    if (pair.is_valid && (best == nullptr || pair.priority > best->priority)) best = &pair;
+    if (!pair.is_valid) best_awaited = std::max(best_awaited, priority(pair));
+    if (pair.is_valid && (best == nullptr || priority(pair) > priority(*best))) best = &pair;
   }
-  if (best_awaited > best->priority && now < first_valid_at_ + config_.nomination_wait) return;
+  if (best_awaited > priority(*best) && now < first_valid_at_ + config_.nomination_wait) return;
   best->use = Use::nominee;
   best->next_send = overdue;
 }
@@ -173,7 +218,7 @@ void Agent::select_if_nominated(Instant now, Pair& pair) {
   const Pair* current = find(Use::selected);
   if (current == &pair) {
     nominated_at_ = now;
-  } else if (current == nullptr || pair.priority >= current->priority ||
+  } else if (current == nullptr || priority(pair) >= priority(*current) ||
              now - nominated_at_ >= nomination_hold) {
     select(now, pair);
   }
@@ -188,14 +233,21 @@ void Agent::select(Instant now, Pair& pair) {
   }
   pair.use = Use::selected;
   pair.next_send = consent_due_ = now + consent_interval();
-  selected_ = pair.remote;
+  selected_ = pair.path;
   state_ = State::connected;
+  last_heard_ = now;
   nominated_at_ = now;
   give_up_at_ = now + config_.consent_timeout;
 }
 
+// The selected path is heard again: no other is looked for.
 void Agent::reconnect() {
   state_ = State::connected;
+  for (Pair& pair : pairs_) {
+    if (pair.use == Use::selected) continue;
+    pair.use = Use::candidate;
+    pair.next_send = never;
+  }
   plan();
 }
 
@@ -217,8 +269,8 @@ void Agent::send_due_checks(Instant now, Outbox& out) {
 
 // The pair that has waited longest, the best one of several.
 Agent::Pair* Agent::next_to_send() {
-  const auto pair = std::ranges::min_element(pairs_, [](const Pair& a, const Pair& b) {
-    return a.next_send != b.next_send ? a.next_send < b.next_send : a.priority > b.priority;
+  const auto pair = std::ranges::min_element(pairs_, [this](const Pair& a, const Pair& b) {
+    return a.next_send != b.next_send ? a.next_send < b.next_send : priority(a) > priority(b);
   });
   return pair == pairs_.end() || pair->next_send == never ? nullptr : &*pair;
 }
@@ -231,33 +283,32 @@ Instant Agent::pacing_allows_at() const {
 void Agent::send_check(Instant now, Pair& pair, Outbox& out) {
   const bool is_selected = pair.use == Use::selected;
   if (is_selected && now >= consent_due_) {
-    pair.check.reset();  // each consent check is a new transaction, answered or not (RFC 7675 section 5.1)
+    if (pair.check) pair.check->next_interval = config_.retransmit_first;
     consent_due_ = now + consent_interval();
   }
-  if (!pair.check) {
-    pair.check = Check{.first_sent = now, .next_interval = config_.retransmit_first};
-    random_.fill(pair.check->transaction);
-  }
+  if (!pair.check) pair.check = Check{.next_interval = config_.retransmit_first};
   Check& check = *pair.check;
-  ++check.copies;
+  Check::Copy& copy = check.copies[check.copies_sent++ % check.copies.size()];
+  random_.fill(copy.transaction);
+  copy.sent = now;
   pair.last_sent = now;
   pair.next_send = now + check.next_interval;
   check.next_interval = std::min(check.next_interval * 2, config_.retransmit_most);
   if (is_selected) {
     pair.next_send = std::min(pair.next_send, consent_due_);
-  } else if (state_ != State::checking) {
+  } else if (!is_searching()) {
     pair.next_send = never;  // the peer's next request repeats it
   }
 
   const std::string username = remote_->ufrag + ":" + local_.ufrag;
   stun::Message request;
-  request.transaction = check.transaction;
+  request.transaction = copy.transaction;
   request.username = username;
-  request.priority = check_priority;
+  request.priority = pair.base.check_priority;
   (role_ == Role::controlling ? request.controlling : request.controlled) = tie_breaker_;
   // Also in consent checks: when our own address has changed, a lite peer follows only a nomination.
   request.use_candidate = role_ == Role::controlling && pair.use != Use::candidate;
-  out.send(pair.remote, stun::serialize(request, remote_->pwd));
+  pair.path.outbox(out).send(pair.path.remote, stun::serialize(request, remote_->pwd));
   ++counters_.checks_sent;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,39 @@ enum class State {
   failed,        // no path within connect_timeout, or consent expired: send nothing more until restart()
 };
 
+// What our end of a pair leaves from. Most agents have one base, the socket.
+struct Base {
+  // Where its datagrams go; it stays until remove_base(), and is what the base is known by. Null: the socket,
+  // whose outbox comes with each call.
+  Outbox* outbox = nullptr;
+  std::uint32_t priority = candidate_priority(CandidateType::host, 65535);
+  // What our checks say, should the peer learn our end from them (RFC 8445 section 7.1.1).
+  std::uint32_t check_priority = candidate_priority(CandidateType::peer_reflexive, 65535);
+
+  // A TCP connection that we opened to a passive candidate (RFC 6544); datagrams go to its other end whatever
+  // they are addressed to. The local preference is that of an active candidate, section 4.2.
+  static Base connection(Outbox& outbox) {
+    constexpr std::uint16_t active = 6 << 13 | 8191;
+    return {&outbox, candidate_priority(CandidateType::host, active, Transport::tcp),
+            candidate_priority(CandidateType::peer_reflexive, active, Transport::tcp)};
+  }
+  // An address on a relay. RFC 8445 would have its checks claim the priority of a peer-reflexive candidate;
+  // then a peer that learns it so would rather use it than a direct TCP connection.
+  static Base relay(Outbox& outbox, std::uint16_t local_preference) {
+    const std::uint32_t priority = candidate_priority(CandidateType::relayed, local_preference);
+    return {&outbox, priority, priority};
+  }
+};
+
+// Where to send: a peer's address, from a base.
+struct Path {
+  Endpoint remote;
+  Outbox* base = nullptr;  // null: the socket
+
+  Outbox& outbox(Outbox& socket) const { return base == nullptr ? socket : *base; }
+  bool operator==(const Path&) const = default;
+};
+
 struct Config {
   Role role = Role::controlled;
   Duration pacing = std::chrono::milliseconds(50);             // Ta, RFC 8445 section 14.2
@@ -67,10 +101,17 @@ struct Counters {
 // and consent (RFC 7675). Sans-IO, one thread, any number of agents a socket.
 //
 // It has one dual-stack UDP socket, whose local address it does not know nor need: the kernel's routing
-// chooses it. So a candidate pair is known by its remote end, and pairs are ordered by the remote candidate's
-// priority. With one component and one stream nothing is ever frozen (RFC 8445 section 6.1.2.6).
+// chooses it. Beside that it may be given other bases, TCP connections and relays. So a candidate pair is
+// known by its base and its remote end. With one component and one stream nothing is ever frozen (RFC 8445
+// section 6.1.2.6).
 //
-// Nothing unauthenticated changes its state or is answered. Holds at most max_pairs pairs, 200 bytes each.
+// When the selected path falls silent the others are checked again. The controlling side then nominates the
+// best that works; the controlled side follows the peer's nomination.
+//
+// Each copy of a check is a transaction of its own, so that its answer tells the round trip however long that
+// is. (With one transaction for all copies an answer after the second copy would tell nothing.)
+//
+// Nothing unauthenticated changes its state or is answered. Holds at most max_pairs pairs, 400 bytes each.
 class Agent {
  public:
   static constexpr std::size_t max_pairs = 64;
@@ -86,8 +127,12 @@ class Agent {
   // controlling. The same credentials again change nothing; others are only to be set after restart().
   // ErrorCode::invalid if their lengths are not those of RFC 8839 section 5.4.
   Result<void> set_remote(Instant now, const Credentials& credentials, RemoteKind kind);
-  // May come before set_remote(), and at any time after it. Repeats are welcome.
-  void add_remote_candidate(Instant now, const Candidate& candidate);
+  // Pairs a candidate of the peer's with a base. May come before set_remote(), and at any time after it.
+  // Repeats are welcome.
+  void add_remote_candidate(Instant now, const Candidate& candidate, const Base& base = {});
+  // The base is no more: its pairs are forgotten, and its outbox is not used again. If the selected one is
+  // among them another that works takes its place; without any the agent fails at once.
+  void remove_base(Instant now, const Outbox& base);
 
   // An ICE restart (RFC 8445 section 9): new local credentials, State::waiting; the remote side and its
   // candidates are to be set anew. The selected path stays in use, without consent checks, until a new one is
@@ -95,8 +140,9 @@ class Agent {
   void restart(Instant now);
 
   // For datagrams that stun::is_stun() and that are this agent's, by address or by requested_ufrag(). True if
-  // the message was authentic: its sender then may be remembered as this peer's.
-  bool handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbox& out);
+  // the message was authentic: its sender then may be remembered as this peer's. `out` is the socket's
+  // outbox, also where the datagram came to another base.
+  bool handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbox& out, const Base& base = {});
   // Something authentic other than STUN came from the peer (SRTP, DTLS): it is not disconnected. Cheap, for
   // every packet. It does not renew consent, which only an answer to a check does.
   void handle_activity(Instant now) {
@@ -112,27 +158,32 @@ class Agent {
   State state() const { return state_; }
   // Where to send DTLS and SRTP: the pair nominated last. Empty before the first nomination and in
   // State::failed.
-  const std::optional<Endpoint>& selected() const { return selected_; }
-  // Smoothed over the checks on the selected path (RFC 6298 section 2); empty before one was answered at the
-  // first attempt.
+  const std::optional<Path>& selected() const { return selected_; }
+  // Whether some path is known to work, chosen or not.
+  bool has_valid_pair() const;
+  // Smoothed over the checks on the selected path (RFC 6298 section 2); empty before one was answered.
   std::optional<Duration> round_trip() const;
   const Counters& counters() const { return counters_; }
 
  private:
   static constexpr Instant overdue{};  // a time to send before all that was planned
 
-  // A request under way.
+  // A check under way, each copy a transaction of its own. The last ones are enough for a round trip of 5 s.
   struct Check {
-    stun::TransactionId transaction{};
-    Instant first_sent;
-    Duration next_interval;  // until it is repeated
-    int copies = 0;
+    struct Copy {
+      stun::TransactionId transaction{};
+      Instant sent;
+    };
+    std::array<Copy, 6> copies{};
+    std::size_t copies_sent = 0;
+    Duration next_interval{};  // until it is repeated
   };
   enum class Use { candidate, nominee, selected };
   // At most one is the nominee or selected.
   struct Pair {
-    Endpoint remote;
-    std::uint32_t priority = 0;
+    Path path;
+    Base base;
+    std::uint32_t remote_priority = 0;
     bool is_learnt = false;     // from a check (peer-reflexive), not signalled
     bool is_valid = false;      // a check of ours was answered
     bool is_nominated = false;  // the controlling peer asked to use it
@@ -143,19 +194,24 @@ class Agent {
     std::optional<Duration> round_trip;
   };
 
-  bool handle_request(Instant now, const Endpoint& from, const stun::Message& request, Outbox& out);
+  bool handle_request(Instant now, const Endpoint& from, const stun::Message& request, Outbox& out,
+                      const Base& base);
   bool is_for_us(const stun::Message& request) const;
   bool resolve_conflict(Instant now, const stun::Message& request);
-  void learn(Instant now, const Endpoint& from, const stun::Message& request);
+  void learn(Instant now, const Endpoint& from, const Base& base, const stun::Message& request);
+  void note_heard(Instant now, const Path& path);
 
-  bool handle_response(Instant now, const Endpoint& from, const stun::Message& response);
-  void handle_success(Instant now, Pair& pair, const Check& check);
+  bool handle_response(Instant now, const Path& path, const stun::Message& response);
+  void handle_success(Instant now, Pair& pair, Duration round_trip);
   void handle_refusal(Instant now, Pair& pair, const stun::Message& response);
 
-  Pair* find(const Endpoint& remote);
+  Pair* find(const Path& path);
   Pair* find(Use use);
-  Pair* add_pair(Instant now, const Endpoint& remote, std::uint32_t priority);
+  Pair* add_pair(Instant now, const Endpoint& remote, const Base& base, std::uint32_t priority);
+  std::uint64_t priority(const Pair& pair) const;
+  bool is_searching() const { return state_ == State::checking || state_ == State::disconnected; }
   void start_checking(Instant now);
+  void check_all_again(Instant now);
   void switch_role(Instant now);
   bool nomination_is_open() const;
   void nominate(Instant now);
@@ -181,8 +237,8 @@ class Agent {
 
   State state_ = State::waiting;
   std::vector<Pair> pairs_;
-  std::optional<Endpoint> selected_;  // outlives its pair over a restart
-  Instant nominated_at_{};            // when the peer last asked to use the selected pair
+  std::optional<Path> selected_;  // outlives its pair over a restart
+  Instant nominated_at_{};        // when the peer last asked to use the selected pair
   Instant first_valid_at_ = never;
   Instant consent_due_ = never;  // the next consent check, a new transaction
   Instant last_heard_{};

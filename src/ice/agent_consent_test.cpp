@@ -26,7 +26,7 @@ TEST_F(AgentTest, ConsentExpiresThirtySecondsAfterTheLastAnswer) {
   const Instant start = world_.clock.now();
   EXPECT_TRUE(world_.clock.run_until([&] { return us_.agent.state() == State::disconnected; }, 1min));
   EXPECT_LE(world_.clock.now() - start, 8s);
-  EXPECT_EQ(us_.agent.selected(), them_.at);
+  EXPECT_EQ(us_.agent.selected(), Path{them_.at});
   EXPECT_TRUE(world_.clock.run_until([&] { return us_.agent.state() == State::failed; }, 1min));
   EXPECT_LE(world_.clock.now() - start, 30s);
   EXPECT_GE(world_.clock.now() - start, 24s);
@@ -87,7 +87,7 @@ TEST_F(AgentTest, ARestartFindsANewPathWhileTheOldOneIsUsed) {
   us_.agent.restart(world_.clock.now());
   them_.agent.restart(world_.clock.now());
   EXPECT_NE(us_.agent.local_credentials(), before);
-  EXPECT_EQ(us_.agent.selected(), them_.at);
+  EXPECT_EQ(us_.agent.selected(), Path{them_.at});
   EXPECT_EQ(us_.agent.state(), State::waiting);
   world_.clock.run_for(5s);
   world_.exchange_everything();

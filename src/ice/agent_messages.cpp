@@ -15,13 +15,15 @@ std::optional<std::string_view> requested_ufrag(Bytes datagram) {
 
 // RFC 8445 section 7.3. What is not authentic is not answered: RFC 8489 section 9.1.3 would have it told so,
 // which helps only those who probe, and those whose address it is not.
-bool Agent::handle_request(Instant now, const Endpoint& from, const stun::Message& request, Outbox& out) {
+bool Agent::handle_request(Instant now, const Endpoint& from, const stun::Message& request, Outbox& out,
+                           const Base& base) {
+  const Path path{from, base.outbox};
   if (!is_for_us(request) || !stun::is_authentic(request, local_.pwd)) {
     ++counters_.unauthenticated;
     return false;
   }
   ++counters_.requests_received;
-  handle_activity(now);
+  note_heard(now, path);
 
   stun::Message response;
   response.transaction = request.transaction;
@@ -35,13 +37,18 @@ bool Agent::handle_request(Instant now, const Endpoint& from, const stun::Messag
     response.type = stun::Class::success;
     response.mapped = from;
   }
-  out.send(from, stun::serialize(response, local_.pwd));
+  path.outbox(out).send(from, stun::serialize(response, local_.pwd));
   if (response.error) {
     ++counters_.refused;
   } else {
-    learn(now, from, request);
+    learn(now, from, base, request);
   }
   return true;
+}
+
+// The peer was heard, which says something of the selected path only if it was heard there.
+void Agent::note_heard(Instant now, const Path& path) {
+  if (!selected_ || *selected_ == path) handle_activity(now);
 }
 
 bool Agent::is_for_us(const stun::Message& request) const {
@@ -62,10 +69,10 @@ bool Agent::resolve_conflict(Instant now, const stun::Message& request) {
 
 // What an authentic request tells: an address of the peer's, that it may reach us, and perhaps that it chose
 // this pair.
-void Agent::learn(Instant now, const Endpoint& from, const stun::Message& request) {
-  Pair* pair = find(from);
+void Agent::learn(Instant now, const Endpoint& from, const Base& base, const stun::Message& request) {
+  Pair* pair = find(Path{from, base.outbox});
   if (pair == nullptr) {
-    pair = add_pair(now, from, request.priority.value_or(0));
+    pair = add_pair(now, from, base, request.priority.value_or(0));
     if (pair == nullptr) return;
     pair->is_learnt = true;
   }
@@ -78,11 +85,18 @@ void Agent::learn(Instant now, const Endpoint& from, const stun::Message& reques
 }
 
 // RFC 8445 section 7.2.5.
-bool Agent::handle_response(Instant now, const Endpoint& from, const stun::Message& response) {
-  const auto pair = std::ranges::find_if(pairs_, [&](const Pair& candidate) {
-    return candidate.check && candidate.check->transaction == response.transaction;
-  });
-  if (pair == pairs_.end() || pair->remote != from) {  // section 7.2.5.2.1: it must come from where we asked
+bool Agent::handle_response(Instant now, const Path& path, const stun::Message& response) {
+  Pair* pair = find(path);  // section 7.2.5.2.1: it must come from where we asked
+  const Check::Copy* copy = nullptr;
+  if (pair != nullptr && pair->check) {
+    const auto& copies = pair->check->copies;
+    const auto end =
+        copies.begin() + static_cast<std::ptrdiff_t>(std::min(pair->check->copies_sent, copies.size()));
+    const auto found =
+        std::ranges::find(copies.begin(), end, response.transaction, &Check::Copy::transaction);
+    if (found != end) copy = &*found;
+  }
+  if (copy == nullptr) {
     ++counters_.unmatched;
     return false;
   }
@@ -91,22 +105,19 @@ bool Agent::handle_response(Instant now, const Endpoint& from, const stun::Messa
     return false;
   }
   ++counters_.responses_received;
-  handle_activity(now);
-  const Check check = *pair->check;
+  note_heard(now, path);
+  const Duration round_trip = now - copy->sent;
   pair->check.reset();
   if (response.type == stun::Class::success && response.not_understood.empty()) {
-    handle_success(now, *pair, check);
+    handle_success(now, *pair, round_trip);
   } else {
     handle_refusal(now, *pair, response);
   }
   return true;
 }
 
-void Agent::handle_success(Instant now, Pair& pair, const Check& check) {
-  if (check.copies == 1) {  // else we cannot tell which copy was answered
-    const Duration sample = now - check.first_sent;
-    pair.round_trip = pair.round_trip ? (*pair.round_trip * 7 + sample) / 8 : sample;
-  }
+void Agent::handle_success(Instant now, Pair& pair, Duration round_trip) {
+  pair.round_trip = pair.round_trip ? (*pair.round_trip * 7 + round_trip) / 8 : round_trip;
   pair.is_valid = true;
   first_valid_at_ = std::min(first_valid_at_, now);
   if (pair.use == Use::selected) {

@@ -99,7 +99,7 @@ TEST_F(AgentTest, TheBetterOfTwoPathsIsNominatedThoughItIsTheSlower) {
   them_.learn_candidate(us_.at.to_string(), 65535);
   them_.learn_candidate("192.0.2.1:1001", 1);
   world_.clock.run_for(1s);
-  EXPECT_EQ(them_.agent.selected(), us_.at);
+  EXPECT_EQ(them_.agent.selected(), Path{us_.at});
 }
 
 TEST_F(AgentTest, ChecksArePaced) {
@@ -139,7 +139,7 @@ TEST_F(LiteServerTest, WeControlAndNominate) {
   EXPECT_TRUE(server_.was_controlled);
   EXPECT_EQ(server_.nominated, us_.at);
   EXPECT_EQ(us_.agent.state(), State::connected);
-  EXPECT_EQ(us_.agent.selected(), server_.at);
+  EXPECT_EQ(us_.agent.selected(), Path{server_.at});
 }
 
 TEST_F(LiteServerTest, ItFollowsWhenOurAddressChanges) {
@@ -200,7 +200,7 @@ TEST_F(AgentTest, OfSeveralNominationsAtOnceTheBestCounts) {
   LiteServer other(world_.net, them_.agent.local_credentials());
   us_.agent.handle_stun(world_.clock.now(), other.at, signed_for_us(request), *us_.out);
   world_.clock.run_for(100ms);
-  EXPECT_EQ(us_.agent.selected(), them_.at);  // a signalled host candidate is better than one learnt
+  EXPECT_EQ(us_.agent.selected(), Path{them_.at});  // a signalled host candidate is better than one learnt
 }
 
 TEST_F(AgentTest, ALaterNominationMovesThePath) {
@@ -212,7 +212,7 @@ TEST_F(AgentTest, ALaterNominationMovesThePath) {
   LiteServer other(world_.net, them_.agent.local_credentials());
   us_.agent.handle_stun(world_.clock.now(), other.at, signed_for_us(request), *us_.out);
   world_.clock.run_for(100ms);
-  EXPECT_EQ(us_.agent.selected(), other.at);
+  EXPECT_EQ(us_.agent.selected(), Path{other.at});
   EXPECT_EQ(us_.agent.state(), State::connected);
 }
 
@@ -221,7 +221,7 @@ TEST_F(AgentTest, WeFollowThePeerThroughANatRebinding) {
   const Endpoint outside = *Endpoint::parse("198.51.100.1:5000");
   world_.clock.run_for(30s);
   world_.net.rebind(them_.at, outside);
-  EXPECT_TRUE(world_.clock.run_until([&] { return us_.agent.selected() == outside; }, 10s));
+  EXPECT_TRUE(world_.clock.run_until([&] { return us_.agent.selected() == Path{outside}; }, 10s));
   world_.clock.run_for(2min);
   EXPECT_EQ(us_.agent.state(), State::connected);
   EXPECT_EQ(them_.agent.state(), State::connected);
@@ -233,7 +233,7 @@ TEST_F(AgentTest, APeerMayChangeItsAddressMoreOftenThanWeRemember) {
     const Endpoint outside{*IpAddress::parse("198.51.100.1"), static_cast<std::uint16_t>(5000 + i)};
     world_.net.rebind(them_.at, outside);
     world_.clock.run_for(12s);
-    ASSERT_EQ(us_.agent.selected(), outside) << "change " << i;
+    ASSERT_EQ(us_.agent.selected(), Path{outside}) << "change " << i;
   }
   EXPECT_EQ(us_.agent.state(), State::connected);
   EXPECT_GT(us_.agent.counters().candidates_dropped, 0u);

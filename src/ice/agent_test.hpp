@@ -36,7 +36,7 @@ class Peer {
     agent.add_remote_candidate(clock_.now(), Candidate::host(*Endpoint::parse(endpoint), preference));
   }
   bool is_connected_to(const Peer& other) const {
-    return agent.state() == State::connected && agent.selected() == other.at;
+    return agent.state() == State::connected && agent.selected() == Path{other.at};
   }
 
  private:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace holdfast::ice {
 namespace {
 
@@ -32,9 +34,20 @@ std::optional<CandidateType> parse_type(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_udp(std::string_view transport) {
-  return std::ranges::equal(transport, std::string_view("udp"),
-                            [](char a, char b) { return (a | 0x20) == b; });
+std::optional<Transport> parse_transport(std::string_view text) {
+  if (equals_ignoring_case(text, "udp")) return Transport::udp;
+  if (equals_ignoring_case(text, "tcp")) return Transport::tcp;
+  return std::nullopt;
+}
+
+// Whether "tcptype passive" is among the extensions, which come in pairs of a name and a value.
+bool says_passive(std::string_view extensions) {
+  while (true) {
+    const std::string_view name = next_token(extensions);
+    if (name.empty()) return false;
+    const std::string_view value = next_token(extensions);
+    if (name == "tcptype") return value == "passive";
+  }
 }
 
 bool is_foundation(std::string_view text) {
@@ -42,15 +55,24 @@ bool is_foundation(std::string_view text) {
   return !text.empty() && text.size() <= 32 && text.find_first_not_of(ice_chars) == std::string_view::npos;
 }
 
+Candidate make(CandidateType type, const Endpoint& endpoint, std::uint16_t local_preference) {
+  // Two candidates share a foundation only if they share type and address (RFC 8445 section 5.1.1.3): FNV-1a
+  // of both.
+  std::uint64_t hash = 0xcbf29ce484222325;
+  if (type != CandidateType::host) hash = (hash ^ static_cast<std::uint64_t>(type)) * 0x100000001b3;
+  for (const std::uint8_t byte : endpoint.address.bytes()) hash = (hash ^ byte) * 0x100000001b3;
+  return {endpoint, candidate_priority(type, local_preference), type, Transport::udp,
+          fmt::format("{}", hash)};
+}
+
 }  // namespace
 
 Candidate Candidate::host(const Endpoint& endpoint, std::uint16_t local_preference) {
-  // Two candidates share a foundation only if they share their address (RFC 8445 section 5.1.1.3): FNV-1a of
-  // it.
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const std::uint8_t byte : endpoint.address.bytes()) hash = (hash ^ byte) * 0x100000001b3;
-  return {endpoint, candidate_priority(CandidateType::host, local_preference), CandidateType::host,
-          fmt::format("{}", hash)};
+  return make(CandidateType::host, endpoint, local_preference);
+}
+
+Candidate Candidate::relayed(const Endpoint& endpoint, std::uint16_t local_preference) {
+  return make(CandidateType::relayed, endpoint, local_preference);
 }
 
 std::optional<Candidate> Candidate::parse(std::string_view text) {
@@ -61,23 +83,29 @@ std::optional<Candidate> Candidate::parse(std::string_view text) {
 
   const std::string_view foundation = next_token(text);
   const auto component = parse_number(next_token(text), 1, 1);
-  const std::string_view transport = next_token(text);
+  const auto transport = parse_transport(next_token(text));
   const auto priority = parse_number(next_token(text), 1, (1u << 31) - 1);
   const auto address = IpAddress::parse(next_token(text));
   const auto port = parse_number(next_token(text), 1, 65535);
   if (next_token(text) != "typ") return std::nullopt;
   const auto type = parse_type(next_token(text));
 
-  if (!is_foundation(foundation) || !component || !is_udp(transport) || !priority || !address || !port ||
-      !type) {
+  if (!is_foundation(foundation) || !component || !transport || !priority || !address || !port || !type) {
     return std::nullopt;
   }
-  return Candidate{{*address, static_cast<std::uint16_t>(*port)}, *priority, *type, std::string(foundation)};
+  if (*transport == Transport::tcp && !says_passive(text)) return std::nullopt;
+  return Candidate{
+      {*address, static_cast<std::uint16_t>(*port)}, *priority, *type, *transport, std::string(foundation)};
 }
 
 std::string Candidate::to_sdp() const {
-  return fmt::format("candidate:{} 1 udp {} {} {} typ host", foundation, priority,
-                     endpoint.address.to_string(), endpoint.port);
+  // A relayed candidate names the address that the server saw us at (RFC 8839 section 5.1), which is nobody's
+  // business: zeros are allowed for that.
+  const std::string_view kind = type == CandidateType::host ? "host"
+                                : endpoint.address.is_v4()  ? "relay raddr 0.0.0.0 rport 0"
+                                                            : "relay raddr :: rport 0";
+  return fmt::format("candidate:{} 1 udp {} {} {} typ {}", foundation, priority, endpoint.address.to_string(),
+                     endpoint.port, kind);
 }
 
 }  // namespace holdfast::ice

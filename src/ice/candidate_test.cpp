@@ -34,9 +34,24 @@ TEST(CandidateTest, TheFormsOfSdpLinesAndOfJsonAreAllRead) {
   }
 }
 
+TEST(CandidateTest, PassiveTcpIsRead) {
+  for (const char* text :
+       {"candidate:1 1 tcp 1671430143 192.0.2.1 7881 typ host tcptype passive",
+        "candidate:1 1 TCP 1671430143 192.0.2.1 7881 typ host generation 0 tcptype passive"}) {
+    const auto candidate = Candidate::parse(text);
+    ASSERT_TRUE(candidate) << text;
+    EXPECT_EQ(candidate->transport, Transport::tcp);
+    EXPECT_EQ(candidate->endpoint, Endpoint::parse("192.0.2.1:7881"));
+  }
+}
+
 TEST(CandidateTest, WhatWeCannotUseIsPassedOver) {
   for (const char* text : {
-           "candidate:1 1 tcp 1671430143 192.0.2.1 7881 typ host tcptype passive",
+           "candidate:1 1 tcp 1671430143 192.0.2.1 9 typ host tcptype active",
+           "candidate:1 1 tcp 1671430143 192.0.2.1 7881 typ host tcptype so",
+           "candidate:1 1 tcp 1671430143 192.0.2.1 7881 typ host",
+           "candidate:1 1 tcp 1671430143 192.0.2.1 7881 typ host generation tcptype passive 0",
+           "candidate:1 1 sctp 1671430143 192.0.2.1 7881 typ host",
            "candidate:1 2 udp 2130706431 192.0.2.1 7882 typ host",
            "candidate:1 1 udp 2113937151 b1c2d3e4-0000-4000-8000-0123456789ab.local 50000 typ host",
            "candidate:1 1 udp 2113937151 192.0.2.1 0 typ host",
@@ -71,6 +86,9 @@ TEST(CandidateTest, OurOwnAreWrittenAsTheyAreRead) {
   for (const char* text : {"192.0.2.1:8000", "[2001:db8::1]:8000"}) {
     const Candidate candidate = Candidate::host(*Endpoint::parse(text), 65535);
     EXPECT_EQ(Candidate::parse(candidate.to_sdp()), candidate) << candidate.to_sdp();
+    const Candidate relayed = Candidate::relayed(*Endpoint::parse(text), 65535);
+    EXPECT_EQ(Candidate::parse(relayed.to_sdp()), relayed) << relayed.to_sdp();
+    EXPECT_NE(relayed.foundation, candidate.foundation);
   }
 }
 
@@ -79,6 +97,13 @@ TEST(CandidateTest, PrioritiesAreThoseOfRfc8445) {
   EXPECT_EQ(candidate_priority(CandidateType::peer_reflexive, 65535), 1862270975u);
   EXPECT_EQ(candidate_priority(CandidateType::server_reflexive, 65535), 1694498815u);
   EXPECT_EQ(candidate_priority(CandidateType::relayed, 65535), 16777215u);
+}
+
+TEST(CandidateTest, TcpStandsBelowWhatIsDirectAndAboveRelays) {
+  const auto tcp = candidate_priority(CandidateType::host, 65535, Transport::tcp);
+  EXPECT_LT(tcp, candidate_priority(CandidateType::server_reflexive, 0));
+  EXPECT_GT(candidate_priority(CandidateType::server_reflexive, 0, Transport::tcp),
+            candidate_priority(CandidateType::relayed, 65535));
 }
 
 TEST(CandidateTest, TheFoundationIsOneForAnAddressAndDiffersBetweenAddresses) {

@@ -66,7 +66,10 @@ std::string_view to_string(State state) {
 }
 
 Peer::Peer(Config config, Random& random)
-    : config_(std::move(config)), ice_(ice_config(config_), random), session_id_(random.next_u64() >> 1) {}
+    : config_(std::move(config)),
+      ice_(ice_config(config_), random),
+      detours_(config_.detours, ice_, random),
+      session_id_(random.next_u64() >> 1) {}
 
 Result<std::string> Peer::accept_offer(Instant now, std::string_view text, const sdp::AnswerPolicy& policy) {
   const auto offer = sdp::parse(text);
@@ -81,6 +84,7 @@ Result<std::string> Peer::accept_offer(Instant now, std::string_view text, const
   if (restarts) {
     ++ice_restarts_;
     ice_.restart(now);
+    detours_.restart(now);
     answer = sdp::make_answer(*offer, kept, local_transport());  // with our new credentials
   }
   if (auto met = connect(now, answer->remote, answer->setup); !met) return std::unexpected(met.error());
@@ -123,6 +127,7 @@ Result<void> Peer::connect(Instant now, const sdp::RemoteTransport& remote, sdp:
   const auto kind = remote.ice_lite ? ice::RemoteKind::lite : ice::RemoteKind::full;
   if (auto set = ice_.set_remote(now, credentials_of(remote), kind); !set) return set;
   remote_credentials_ = credentials_of(remote);
+  detours_.begin(now);
   if (!dtls_) {
     setup_ = setup;
     remote_fingerprints_ = fingerprints_of(remote);
@@ -135,11 +140,12 @@ Result<void> Peer::connect(Instant now, const sdp::RemoteTransport& remote, sdp:
 
 void Peer::add_remote_candidate(Instant now, std::string_view text) {
   if (text.empty()) return;
-  if (const auto candidate = ice::Candidate::parse(text)) {
-    ice_.add_remote_candidate(now, *candidate);
-  } else {
-    ++counters_.candidates_ignored;
-  }
+  const auto candidate = ice::Candidate::parse(text);
+  const bool by_socket =
+      candidate && candidate->transport == ice::Transport::udp && detours_.policy() == TransportPolicy::all;
+  if (by_socket) ice_.add_remote_candidate(now, *candidate);
+  const bool by_detour = candidate && detours_.add_remote_candidate(now, *candidate);
+  if (!by_socket && !by_detour) ++counters_.candidates_ignored;
 }
 
 sdp::LocalTransport Peer::local_transport() {
@@ -150,8 +156,13 @@ sdp::LocalTransport Peer::local_transport() {
   local.ice_pwd = ice_.local_credentials().pwd;
   local.fingerprint = config_.certificate->fingerprint().to_string();
   std::uint16_t preference = 65'535;
-  for (const Endpoint& endpoint : config_.local) {
-    local.candidates.push_back(ice::Candidate::host(endpoint, preference--).to_sdp());
+  if (detours_.policy() == TransportPolicy::all) {
+    for (const Endpoint& endpoint : config_.local) {
+      local.candidates.push_back(ice::Candidate::host(endpoint, preference--).to_sdp());
+    }
+  }
+  for (const ice::Candidate& candidate : detours_.relayed_candidates()) {
+    local.candidates.push_back(candidate.to_sdp());
   }
   return local;
 }
@@ -175,6 +186,11 @@ void Peer::replace_sections(Instant now, std::vector<sdp::MediaSection> sections
 
 void Peer::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox,
                            Sink& sink) {
+  handle(arrival, from, datagram, {}, outbox, sink);
+}
+
+void Peer::handle(Instant arrival, const Endpoint& from, MutableBytes datagram, const ice::Base& base,
+                  Outbox& outbox, Sink& sink) {
   if (datagram.empty() || is_over()) return;
   const std::uint8_t first = datagram.front();  // RFC 7983 section 7
   if (first >= 128 && first <= 191) {
@@ -182,7 +198,8 @@ void Peer::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes d
   } else if (first >= 20 && first <= 63) {
     handle_dtls(arrival, datagram, outbox, sink);
   } else if (stun::is_stun(datagram)) {
-    ice_.handle_stun(arrival, from, datagram, outbox);
+    const bool unwanted = base.outbox == nullptr && detours_.policy() == TransportPolicy::relay;
+    if (!unwanted) ice_.handle_stun(arrival, from, datagram, outbox, base);
     advance(arrival, outbox, sink);
   } else {
     ++counters_.unknown;
@@ -202,31 +219,58 @@ void Peer::handle_media(Instant arrival, MutableBytes datagram, Sink& sink) {
 }
 
 void Peer::handle_dtls(Instant now, Bytes datagram, Outbox& outbox, Sink& sink) {
-  const std::optional<Endpoint>& path = ice_.selected();
+  const std::optional<ice::Path>& path = ice_.selected();
   if (!dtls_ || !path) {
     ++counters_.early;
     return;
   }
-  dtls_->handle_datagram(now, datagram, {outbox, *path});
+  dtls_->handle_datagram(now, datagram, {path->outbox(outbox), path->remote});
   advance(now, outbox, sink);
+}
+
+void Peer::handle_link_open(Instant now, LinkId link, Outbox& outbox, Sink& sink) {
+  detours_.handle_open(now, link);
+  handle_timeout(now, outbox, sink);
+}
+
+void Peer::handle_link_bytes(Instant now, LinkId link, MutableBytes bytes, Outbox& outbox, Sink& sink) {
+  struct ToPeer final : Detours::Receiver {
+    ToPeer(Peer& owner, Instant arrival, Outbox& socket, Sink& to)
+        : peer(owner), now(arrival), outbox(socket), sink(to) {}
+    void receive(const Endpoint& from, MutableBytes datagram, const ice::Base& base) override {
+      peer.handle(now, from, datagram, base, outbox, sink);
+    }
+    Peer& peer;
+    const Instant now;
+    Outbox& outbox;
+    Sink& sink;
+  } receiver(*this, now, outbox, sink);
+  detours_.handle_bytes(now, link, bytes, receiver);
+}
+
+void Peer::handle_link_closed(Instant now, LinkId link, std::string_view why, Outbox& outbox, Sink& sink) {
+  detours_.handle_closed(now, link, why);
+  handle_timeout(now, outbox, sink);
 }
 
 void Peer::handle_timeout(Instant now, Outbox& outbox, Sink& sink) {
   if (is_over()) return;
   ice_.handle_timeout(now, outbox);
-  const std::optional<Endpoint>& path = ice_.selected();
-  if (dtls_ && path) dtls_->handle_timeout(now, {outbox, *path});
+  const std::optional<ice::Path>& path = ice_.selected();
+  if (dtls_ && path) dtls_->handle_timeout(now, {path->outbox(outbox), path->remote});
+  detours_.handle_timeout(now);
   advance(now, outbox, sink);
 }
 
 Instant Peer::deadline() const {
   if (is_over()) return never;
-  return std::min(ice_.deadline(), dtls_ && ice_.selected() ? dtls_->deadline() : never);
+  const Instant handshake = dtls_ && ice_.selected() ? dtls_->deadline() : never;
+  return std::min({ice_.deadline(), handshake, detours_.deadline()});
 }
 
 void Peer::advance(Instant now, Outbox& outbox, Sink& sink) {
-  const std::optional<Endpoint>& path = ice_.selected();
-  if (dtls_ && path) dtls_->start(now, {outbox, *path});
+  const std::optional<ice::Path>& path = ice_.selected();
+  if (dtls_ && path) dtls_->start(now, {path->outbox(outbox), path->remote});
   if (dtls_ && dtls_->state() == dtls::State::connected && !srtp_ && srtp_error_.empty()) {
     if (auto session = srtp::Session::open(dtls_->keying_material())) {
       srtp_ = std::move(*session);
@@ -236,7 +280,7 @@ void Peer::advance(Instant now, Outbox& outbox, Sink& sink) {
   }
   const State next = next_state();
   if (next == state_) return;
-  const std::string_view reason = reason_for(next);
+  const std::string reason = reason_for(next);
   state_ = next;
   sink.on_state(next, reason);
 }
@@ -253,13 +297,25 @@ State Peer::next_state() const {
   return has_former_path ? state_ : State::disconnected;
 }
 
-std::string_view Peer::reason_for(State state) const {
+std::string Peer::reason_for(State state) const {
   if (state == State::closed) return "the other side closed the connection (DTLS close_notify)";
   if (state != State::failed) return {};
   if (!dtls_->error().empty()) return dtls_->error();
   if (!srtp_error_.empty()) return srtp_error_;
-  if (state_ == State::connecting) return "no path to the other side: none of its candidates answered (ICE)";
-  return "the other side does not answer any more (ICE consent expired)";
+  const std::string& problems = detours_.problems();
+  return fmt::format("{}{}{}",
+                     state_ == State::connecting
+                         ? "no path to the other side: none of its candidates answered (ICE)"
+                         : "the other side does not answer any more (ICE consent expired)",
+                     problems.empty() ? "" : "; ", problems);
+}
+
+std::optional<Endpoint> Peer::remote_endpoint() const {
+  return ice_.selected() ? std::optional(ice_.selected()->remote) : std::nullopt;
+}
+
+std::optional<Transport> Peer::transport() const {
+  return ice_.selected() ? std::optional(detours_.transport_of(*ice_.selected())) : std::nullopt;
 }
 
 bool Peer::is_over() const {
@@ -276,17 +332,17 @@ bool Peer::send_rtcp(Bytes packet, Outbox& outbox) {
 }
 
 bool Peer::send(Protect protect, Bytes packet, Outbox& outbox) {
-  const std::optional<Endpoint>& path = ice_.selected();
+  const std::optional<ice::Path>& path = ice_.selected();
   if (!srtp_ || !path || is_over() || packet.size() > max_packet) return false;
   std::ranges::copy(packet, scratch_.begin());
   const auto protected_packet = ((*srtp_).*protect)(scratch_, packet.size());
-  if (protected_packet) outbox.send(*path, *protected_packet);
+  if (protected_packet) path->outbox(outbox).send(path->remote, *protected_packet);
   return protected_packet.has_value();
 }
 
 void Peer::close(Outbox& outbox) {
-  const std::optional<Endpoint>& path = ice_.selected();
-  if (dtls_ && path) dtls_->close({outbox, *path});
+  const std::optional<ice::Path>& path = ice_.selected();
+  if (dtls_ && path) dtls_->close({path->outbox(outbox), path->remote});
   state_ = State::closed;
 }
 

@@ -16,6 +16,7 @@
 #include "base/time.hpp"
 #include "dtls/transport.hpp"
 #include "ice/agent.hpp"
+#include "peer/detours.hpp"
 #include "sdp/negotiation.hpp"
 #include "srtp/session.hpp"
 
@@ -40,13 +41,14 @@ struct Config {
   std::vector<Endpoint>
       local;  // our host candidates, the preferred first; may be empty: then the peer learns from our checks
   ice::Config ice;  // its role is set from `side`
+  DetourOptions detours = {};
 };
 
 // Datagrams that came to nothing; what SRTP refused is in srtp::Counters.
 struct Counters {
   std::uint64_t early = 0;    // SRTP before the keys, DTLS before a path or an answer: the sender repeats it
   std::uint64_t unknown = 0;  // of no protocol of ours (RFC 7983)
-  std::uint64_t candidates_ignored = 0;  // malformed, or of no use: TCP, mDNS
+  std::uint64_t candidates_ignored = 0;  // malformed, or of no use: mDNS, TCP where there are no links
 };
 
 // What a Peer tells its owner, from within handle_*(). The bytes are borrowed for the call.
@@ -90,6 +92,11 @@ class Peer {
   // Decrypts in place: `datagram` is overwritten. `arrival` is when the kernel got it.
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox,
                        Sink& sink);
+  // What became of the links that the peer opened (DetourOptions::links); those of a former peer's are
+  // ignored.
+  void handle_link_open(Instant now, LinkId link, Outbox& outbox, Sink& sink);
+  void handle_link_bytes(Instant now, LinkId link, MutableBytes bytes, Outbox& outbox, Sink& sink);
+  void handle_link_closed(Instant now, LinkId link, std::string_view why, Outbox& outbox, Sink& sink);
   void handle_timeout(Instant now, Outbox& outbox, Sink& sink);
   Instant deadline() const;
 
@@ -107,8 +114,9 @@ class Peer {
   const std::vector<sdp::MediaSection>& sections() const { return sections_; }
   // By which ICE checks to this peer are told from those to others on the same socket (ice::requested_ufrag).
   const std::string& local_ufrag() const { return ice_.local_credentials().ufrag; }
-  // Where the other side is. Empty before there is a path.
-  const std::optional<Endpoint>& remote_endpoint() const { return ice_.selected(); }
+  // Where the other side is, and by what way. Empty before there is a path.
+  std::optional<Endpoint> remote_endpoint() const;
+  std::optional<Transport> transport() const;
   // How often the other side restarted ICE.
   int ice_restarts() const { return ice_restarts_; }
   std::optional<Duration> round_trip() const { return ice_.round_trip(); }
@@ -118,13 +126,14 @@ class Peer {
   srtp::Counters srtp_counters() const { return srtp_ ? srtp_->counters() : srtp::Counters{}; }
 
  private:
+  void handle(Instant arrival, const Endpoint& from, MutableBytes datagram, const ice::Base& base,
+              Outbox& outbox, Sink& sink);
   void handle_media(Instant arrival, MutableBytes datagram, Sink& sink);
-  void handle_stun(Instant now, const Endpoint& from, Bytes datagram, Outbox& outbox, Sink& sink);
   void handle_dtls(Instant now, Bytes datagram, Outbox& outbox, Sink& sink);
   // Starts what waited for a path or for keys, and tells the sink of a new state.
   void advance(Instant now, Outbox& outbox, Sink& sink);
   State next_state() const;
-  std::string_view reason_for(State state) const;
+  std::string reason_for(State state) const;
   bool is_over() const;
 
   using Protect = std::optional<Bytes> (srtp::Session::*)(MutableBytes buffer, std::size_t size);
@@ -139,6 +148,7 @@ class Peer {
 
   Config config_;
   ice::Agent ice_;
+  Detours detours_;
   std::optional<dtls::Transport> dtls_;  // from the first negotiation on
   std::optional<srtp::Session> srtp_;    // from the end of the handshake on
   State state_ = State::connecting;

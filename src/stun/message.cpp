@@ -1,28 +1,37 @@
 #include "stun/message.hpp"
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace holdfast::stun {
 namespace {
 
 constexpr std::uint32_t magic_cookie = 0x2112a442;
-constexpr std::uint16_t binding_method = 0x001;
 constexpr std::size_t attribute_header_size = 4;
 constexpr std::size_t hmac_size = 20;
 constexpr std::uint32_t fingerprint_mask = 0x5354554e;  // RFC 8489 section 14.7
 
-// RFC 8489 section 18.3, RFC 8445 section 16.1.
+// RFC 8489 section 18.3, RFC 8445 section 16.1, RFC 8656 section 18.
 enum Attribute : std::uint16_t {
   mapped_address = 0x0001,
   username = 0x0006,
   message_integrity = 0x0008,
   error_code = 0x0009,
   unknown_attributes = 0x000a,
+  channel_number = 0x000c,
+  lifetime = 0x000d,
+  xor_peer_address = 0x0012,
+  data = 0x0013,
+  realm = 0x0014,
+  nonce = 0x0015,
+  xor_relayed_address = 0x0016,
+  requested_transport = 0x0019,
   xor_mapped_address = 0x0020,
   priority = 0x0024,
   use_candidate = 0x0025,
@@ -35,16 +44,31 @@ constexpr std::size_t padding(std::size_t length) {
   return (4 - length % 4) % 4;
 }
 
-// The class bits stand apart among the method bits: RFC 8489 section 5, figure 3.
-constexpr std::uint16_t encode_type(Class type) {
+// The class bits stand apart among the method bits: RFC 8489 section 5, figure 3. The methods we know are all
+// below the first of them.
+constexpr std::uint16_t encode_type(Method method, Class type) {
   const auto bits = static_cast<unsigned>(type);
-  return static_cast<std::uint16_t>(binding_method | (bits & 1) << 4 | (bits & 2) << 7);
+  return static_cast<std::uint16_t>(std::to_underlying(method) | (bits & 1) << 4 | (bits & 2) << 7);
 }
-std::optional<Class> decode_type(std::uint16_t type) {
-  for (const Class candidate : {Class::request, Class::indication, Class::success, Class::error}) {
-    if (encode_type(candidate) == type) return candidate;
+constexpr bool is_of(Protocol protocol, Method method) {
+  switch (method) {
+    case Method::binding:
+      return protocol == Protocol::ice;
+    case Method::allocate:
+    case Method::refresh:
+    case Method::send:
+    case Method::data:
+    case Method::create_permission:
+    case Method::channel_bind:
+      return protocol == Protocol::turn;
   }
-  return std::nullopt;
+  return false;
+}
+// False: of another protocol.
+bool decode_type(std::uint16_t type, Protocol protocol, Message& message) {
+  message.method = static_cast<Method>(type & 0xfeef);
+  message.type = static_cast<Class>((type >> 4 & 1) | (type >> 7 & 2));
+  return is_of(protocol, message.method);
 }
 
 constexpr auto crc_table = [] {
@@ -122,6 +146,13 @@ bool keep_first(std::optional<T>& field, const std::optional<T>& value) {
   return value.has_value();
 }
 
+// A number with reserved bytes after it.
+template <typename T, std::size_t Reserved>
+std::optional<T> as_padded(Bytes value) {
+  if (value.size() != sizeof(T) + Reserved) return std::nullopt;
+  if constexpr (sizeof(T) == 1) return value[0];
+  if constexpr (sizeof(T) == 2) return load_u16(value.data());
+}
 std::optional<std::uint32_t> as_u32(Bytes value) {
   return value.size() == 4 ? std::optional(load_u32(value.data())) : std::nullopt;
 }
@@ -150,6 +181,22 @@ bool read_attribute(Message& message, std::uint16_t type, Bytes value) {
     case Attribute::unknown_attributes:
       for (std::size_t i = 0; i + 2 <= value.size(); i += 2) message.unknown_to_peer.add(load_u16(&value[i]));
       return value.size() % 2 == 0;
+    case Attribute::realm:
+      return keep_first(message.realm, std::optional(as_text(value)));
+    case Attribute::nonce:
+      return keep_first(message.nonce, std::optional(as_text(value)));
+    case Attribute::lifetime:
+      return keep_first(message.lifetime, as_u32(value));
+    case Attribute::channel_number:
+      return keep_first(message.channel, as_padded<std::uint16_t, 2>(value));
+    case Attribute::requested_transport:
+      return keep_first(message.requested_transport, as_padded<std::uint8_t, 3>(value));
+    case Attribute::xor_relayed_address:
+      return keep_first(message.relayed, parse_xor_address(value, message.transaction));
+    case Attribute::xor_peer_address:
+      return keep_first(message.peer, parse_xor_address(value, message.transaction));
+    case Attribute::data:
+      return keep_first(message.data, std::optional(value));
     case Attribute::mapped_address:  // what servers from before RFC 5389 send beside the other
       return true;
     default:
@@ -180,7 +227,7 @@ class AttributeWriter {
     store_u64(bytes.data(), value);
     write(type, bytes);
   }
-  void write_xor_address(const Endpoint& endpoint, const TransactionId& transaction) {
+  void write_xor_address(Attribute type, const Endpoint& endpoint, const TransactionId& transaction) {
     const bool v4 = endpoint.address.is_v4();
     const Bytes address = Bytes(endpoint.address.bytes()).subspan(v4 ? 12 : 0);
     const auto pad = address_pad(transaction);
@@ -188,7 +235,7 @@ class AttributeWriter {
     store_u16(&value[2], static_cast<std::uint16_t>(endpoint.port ^ magic_cookie >> 16));
     for (std::size_t i = 0; i < address.size(); ++i)
       value[4 + i] = static_cast<std::uint8_t>(address[i] ^ pad[i]);
-    write(Attribute::xor_mapped_address, Bytes(value).first(4 + address.size()));
+    write(type, Bytes(value).first(4 + address.size()));
   }
   void write_error(const ErrorCode& error) {
     ByteVector value{0, 0, static_cast<std::uint8_t>(error.number / 100),
@@ -221,13 +268,12 @@ bool is_stun(Bytes datagram) {
   return datagram.size() >= header_size && datagram[0] < 4 && load_u32(&datagram[4]) == magic_cookie;
 }
 
-std::optional<Message> parse(Bytes datagram) {
+std::optional<Message> parse(Bytes datagram, Protocol protocol) {
   if (!is_stun(datagram) || datagram.size() > max_size || datagram.size() % 4 != 0) return std::nullopt;
   ByteReader reader(datagram);
-  const auto type = decode_type(reader.read_u16());
-  if (!type || reader.read_u16() != datagram.size() - header_size) return std::nullopt;
   Message message;
-  message.type = *type;
+  if (!decode_type(reader.read_u16(), protocol, message)) return std::nullopt;
+  if (reader.read_u16() != datagram.size() - header_size) return std::nullopt;
   message.datagram = datagram;
   reader.skip(4);
   std::ranges::copy(reader.read_bytes(message.transaction.size()), message.transaction.begin());
@@ -261,29 +307,77 @@ bool is_authentic(const Message& message, std::string_view password) {
                        expected.size()) == 0;
 }
 
-ByteVector serialize(const Message& message, std::string_view password) {
+namespace {
+
+// All but MESSAGE-INTEGRITY and FINGERPRINT.
+ByteVector serialize_begin(const Message& message) {
   ByteVector out;
-  out.reserve(192);  // more than a check needs
+  out.reserve(192 + (message.data ? message.data->size() : 0));  // more than a check needs
   ByteWriter header(out);
-  header.write_u16(encode_type(message.type));
+  header.write_u16(encode_type(message.method, message.type));
   header.write_u16(0);
   header.write_u32(magic_cookie);
   header.write_bytes(message.transaction);
 
   AttributeWriter attributes(out);
-  if (message.username) attributes.write(Attribute::username, as_bytes(*message.username));
-  if (message.mapped) attributes.write_xor_address(*message.mapped, message.transaction);
+  const auto write_text = [&](Attribute type, const std::optional<std::string_view>& text) {
+    if (text) attributes.write(type, as_bytes(*text));
+  };
+  const auto write_address = [&](Attribute type, const std::optional<Endpoint>& endpoint) {
+    if (endpoint) attributes.write_xor_address(type, *endpoint, message.transaction);
+  };
+  write_text(Attribute::username, message.username);
+  write_text(Attribute::realm, message.realm);
+  write_text(Attribute::nonce, message.nonce);
+  write_address(Attribute::xor_mapped_address, message.mapped);
+  write_address(Attribute::xor_relayed_address, message.relayed);
+  write_address(Attribute::xor_peer_address, message.peer);
   if (message.error) attributes.write_error(*message.error);
   if (!message.unknown_to_peer.empty()) attributes.write_unknown(message.unknown_to_peer);
   if (message.priority) attributes.write_u32(Attribute::priority, *message.priority);
   if (message.controlling) attributes.write_u64(Attribute::ice_controlling, *message.controlling);
   if (message.controlled) attributes.write_u64(Attribute::ice_controlled, *message.controlled);
   if (message.use_candidate) attributes.write(Attribute::use_candidate, {});
-  if (out.size() + 2 * attribute_header_size + hmac_size + 4 > max_size)
-    std::abort();  // the caller's mistake
+  if (message.requested_transport) {
+    attributes.write_u32(Attribute::requested_transport, std::uint32_t{*message.requested_transport} << 24);
+  }
+  if (message.lifetime) attributes.write_u32(Attribute::lifetime, *message.lifetime);
+  if (message.channel) attributes.write_u32(Attribute::channel_number, std::uint32_t{*message.channel} << 16);
+  if (message.data) attributes.write(Attribute::data, *message.data);
+  return out;
+}
+
+// What does not fit is the caller's mistake.
+void check_room(std::size_t size) {
+  if (size > max_size) std::abort();
+}
+
+}  // namespace
+
+ByteVector serialize(const Message& message, std::string_view password) {
+  ByteVector out = serialize_begin(message);
+  check_room(out.size() + 2 * attribute_header_size + hmac_size + 4);
+  AttributeWriter attributes(out);
   attributes.write_integrity(password);
   attributes.write_fingerprint();
   return out;
+}
+
+ByteVector serialize_unsigned(const Message& message) {
+  ByteVector out = serialize_begin(message);
+  check_room(out.size() + attribute_header_size + 4);
+  AttributeWriter(out).write_fingerprint();
+  return out;
+}
+
+std::optional<std::string> long_term_key(std::string_view username, std::string_view realm,
+                                         std::string_view password) {
+  const std::string text = fmt::format("{}:{}:{}", username, realm, password);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) != 1)
+    return std::nullopt;
+  return std::string(digest.begin(), digest.begin() + size);
 }
 
 }  // namespace holdfast::stun

@@ -144,6 +144,51 @@ TEST(StunTest, ClassesAreToldApart) {
   EXPECT_FALSE(parse(message_with("", "0003"))) << "Allocate is not Binding";
 }
 
+TEST(StunTest, WhatTurnSaysIsReadBackByTurnAndIsNoneOfIces) {
+  Message message;
+  message.method = Method::channel_bind;
+  message.username = "user";
+  message.realm = "example.org";
+  message.nonce = "once";
+  message.requested_transport = 17;
+  message.lifetime = 600;
+  message.channel = 0x4001;
+  message.relayed = Endpoint::parse("198.51.100.2:50000");
+  message.peer = Endpoint::parse("[2001:db8::7]:7882");
+  const ByteVector payload{1, 2, 3, 4, 5};
+  message.data = payload;
+  const ByteVector bytes = serialize(message, "key");
+  const auto read = parse(bytes, Protocol::turn);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->method, Method::channel_bind);
+  EXPECT_EQ(read->realm, "example.org");
+  EXPECT_EQ(read->nonce, "once");
+  EXPECT_EQ(read->requested_transport, 17);
+  EXPECT_EQ(read->lifetime, 600u);
+  EXPECT_EQ(read->channel, 0x4001);
+  EXPECT_EQ(read->relayed, message.relayed);
+  EXPECT_EQ(read->peer, message.peer);
+  EXPECT_TRUE(std::ranges::equal(*read->data, payload));
+  EXPECT_TRUE(is_authentic(*read, "key"));
+  EXPECT_FALSE(parse(bytes));
+  EXPECT_FALSE(parse(rfc_request, Protocol::turn));
+}
+
+TEST(StunTest, AnUnsignedMessageIsReadAndNotAuthentic) {
+  Message message;
+  message.method = Method::allocate;
+  const auto bytes = serialize_unsigned(message);
+  const auto read = parse(bytes, Protocol::turn);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->integrity_offset, 0u);
+}
+
+TEST(StunTest, TheLongTermKeyIsThatOfRfc8489) {  // the example of section 9.2.2
+  const auto key = long_term_key("user", "realm", "pass");
+  ASSERT_TRUE(key);
+  EXPECT_EQ(ByteVector(key->begin(), key->end()), from_hex("8493fbc53ba582fb4c044c456bdc40eb"));
+}
+
 TEST(StunTest, AttributesThatMustBeUnderstoodAreNamedAndOthersIgnored) {
   const ByteVector bytes = message_with(
       "00770000"
