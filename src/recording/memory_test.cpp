@@ -1,67 +1,11 @@
-#include <malloc.h>
-
 #include <cstdio>
 #include <cstdlib>
 
+#include "recording/endless_disk_test.hpp"
 #include "recording/session_test.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// g++ brings the function without its header.
-extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
-#endif
 
 namespace holdfast::recording {
 namespace {
-
-// What the whole process holds, the C libraries' memory included.
-std::size_t allocated_bytes() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return __sanitizer_get_current_allocated_bytes();
-#else
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-#endif
-}
-
-// A disk without bottom: keeps sizes, not bytes.
-class CountingDisk final : public storage::Disk {
- public:
-  Result<std::unique_ptr<storage::File>> create(const std::string&) override {
-    return std::make_unique<CountedFile>(bytes);
-  }
-  Result<std::unique_ptr<storage::File>> open(const std::string&) override {
-    return std::make_unique<CountedFile>(bytes);
-  }
-  Result<ByteVector> read(const std::string&, std::uint64_t, std::uint64_t) override { return ByteVector{}; }
-  Result<std::vector<storage::DirectoryEntry>> list(const std::string&) override {
-    return std::vector<storage::DirectoryEntry>{};
-  }
-  Result<void> rename(const std::string&, const std::string&) override { return {}; }
-  Result<void> remove(const std::string&) override { return {}; }
-  Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }
-  Result<void> make_directories(const std::string&) override { return {}; }
-  Result<std::uint64_t> free_space(const std::string&) override { return std::uint64_t{1} << 50; }
-
-  std::uint64_t bytes = 0;  // in all files
-
- private:
-  class CountedFile final : public storage::File {
-   public:
-    explicit CountedFile(std::uint64_t& total) : total_(total) {}
-    Result<void> append(Bytes more) override {
-      size_ += more.size();
-      total_ += more.size();
-      return {};
-    }
-    Result<void> sync() override { return {}; }
-    std::uint64_t size() const override { return size_; }
-    Result<void> lock() override { return {}; }
-
-   private:
-    std::uint64_t& total_;
-    std::uint64_t size_ = 0;
-  };
-};
 
 // 24 hours with HOLDFAST_PROVE=1, else two.
 int hours() {
@@ -86,7 +30,7 @@ class MemoryTest : public testing::TestWithParam<container::Format> {
     return make_footage(settings);
   }
 
-  CountingDisk disk_;
+  EndlessDisk disk_;
   storage::WriteBudget budget_;
   sim::SimClock clock_;
   sim::TimeOfDay time_of_day_{clock_};

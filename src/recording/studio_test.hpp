@@ -88,6 +88,9 @@ class Studio {
   }
   // What is played from now on has no key frame to begin with.
   void begin_with_delta() { position_[index(media::Kind::video)] = 1; }
+  // Its clock for that kind runs so much faster than ours, in parts per million, from now on; its wall clock
+  // does not. As sound cards and cameras do.
+  void drift(media::Kind kind, double ppm) { drift_[index(kind)] = ppm * 1e-6; }
   // Key frames come of themselves only.
   void ignore_key_frame_requests() { honours_requests_ = false; }
   void send_now(const publish::EncodedFrame& frame) { send(frame); }
@@ -130,8 +133,10 @@ class Studio {
   }
   void send(const publish::EncodedFrame& original) {
     publish::EncodedFrame frame = original;
-    frame.time = media::to_ticks(clock_.now() - epoch_);
     const media::Kind kind = media::kind_of(frame.codec);
+    const media::Ticks elapsed = media::to_ticks(clock_.now() - epoch_);
+    frame.time = elapsed + static_cast<media::Ticks>(static_cast<double>(elapsed) * drift_[index(kind)]);
+    if (on_send && publisher.state() == peer::State::connected) on_send(kind);
     publisher.send(clock_.both(), frame, out);
     if (publisher.state() != peer::State::connected) return;
     if (!first_sent_[index(kind)]) first_sent_[index(kind)] = clock_.now();
@@ -145,6 +150,7 @@ class Studio {
   SeededRandom random_;
   const Instant epoch_ = clock_.now();
   std::array<bool, 2> playing_{};
+  std::array<double, 2> drift_{};
   std::array<int, 2> run_{};  // play() calls so far: what an earlier one scheduled is void
   std::array<std::size_t, 2> position_{};
   std::array<std::string, 2> track_ids_;
@@ -157,6 +163,7 @@ class Studio {
   publish::Publisher publisher;
   Outbox& out;
   bool remembers = true;  // what it sent
+  std::function<void(media::Kind)> on_send;
 };
 
 }  // namespace holdfast::recording
