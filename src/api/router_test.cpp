@@ -75,6 +75,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     reply("v=0");
   }
   void trickle(const std::string&, whip::Fragment, DoneReply reply) override { reply({}); }
+  void restart_ice(const std::string&, whip::Fragment, IceReply) override {}
   void close(const std::string&, DoneReply reply) override { reply({}); }
 
   std::optional<Error> failure;

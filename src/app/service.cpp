@@ -325,7 +325,10 @@ void Service::check_disk() {
 
 void Service::offer(whip::Offer offer, AnswerReply reply) {
   Entry* entry = find_active(offer.mint_id);
-  const bool publisher_back = entry != nullptr && !entry->whip_session.empty() && !entry->whip_connected;
+  // One who lost the connection without a goodbye comes back before we can know that the former one is dead.
+  const bool is_heard = entry != nullptr && entry->whip_connected &&
+                        entry->task->status().since_last_packet < recording::Session::gap_after;
+  const bool publisher_back = entry != nullptr && !entry->whip_session.empty() && !is_heard;
   if (entry != nullptr && !publisher_back) {
     reply(fail(ErrorCode::conflict, "{} is being published or recorded already; end that first",
                offer.mint_id));
@@ -365,6 +368,25 @@ void Service::trickle(const std::string& session_id, whip::Fragment fragment, Do
   for (std::string& candidate : fragment.candidates)
     entry->task->host().add_remote_candidate(std::move(candidate));
   reply({});
+}
+
+void Service::restart_ice(const std::string& session_id, whip::Fragment fragment, IceReply reply) {
+  Entry* entry = find_whip(session_id);
+  if (entry == nullptr || !entry->task->active()) {
+    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    return;
+  }
+  peer::IceDescription remote{{fragment.ufrag, fragment.pwd}, std::move(fragment.candidates)};
+  entry->task->host().restart_ice(
+      std::move(remote),
+      [fragment = std::move(fragment), reply = std::move(reply)](Result<peer::IceDescription> ours) mutable {
+        if (!ours) return reply(std::unexpected(ours.error()));
+        fragment.ufrag = std::move(ours->credentials.ufrag);
+        fragment.pwd = std::move(ours->credentials.pwd);
+        fragment.candidates = std::move(ours->candidates);
+        fragment.end_of_candidates = true;
+        reply(std::move(fragment));
+      });
 }
 
 void Service::close(const std::string& session_id, DoneReply reply) {

@@ -42,6 +42,7 @@ class Service final : public api::Recorder, public whip::Ingest {
 
   void offer(whip::Offer offer, AnswerReply reply) override;
   void trickle(const std::string& session_id, whip::Fragment fragment, DoneReply reply) override;
+  void restart_ice(const std::string& session_id, whip::Fragment fragment, IceReply reply) override;
   void close(const std::string& session_id, DoneReply reply) override;
   // Told of WHIP sessions that ended without a DELETE.
   std::function<void(const std::string& session_id)> on_whip_session_over;

@@ -29,12 +29,14 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
     if (auto opened = enter_port(); !opened) return std::unexpected(opened.error());
     if (connection == Connection::renewed) session_.reconnect(now);
     auto answer = session_.accept_offer(now, offer);
-    if (answer && port_ == Port::shared && ufrag_ != session_.local_ufrag()) {
-      // Credentials may have changed with the offer (an ICE restart).
-      worker_.whip.remove(*this);
-      join_shared_port();
-    }
+    follow_credentials();
     return answer;
+  }
+
+  Result<peer::IceDescription> restart_ice(const peer::IceDescription& remote) {
+    auto description = session_.restart_ice(io::read_clocks(), remote);
+    follow_credentials();
+    return description;
   }
 
   recording::Session& session() { return session_; }
@@ -93,9 +95,10 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
     return {};
   }
 
-  void join_shared_port() {
-    ufrag_ = session_.local_ufrag();
-    worker_.whip.add(ufrag_, *this);
+  void join_shared_port() { worker_.whip.add(session_.local_ufrag(), *this); }
+  // They change with a new connection, and with an ICE restart.
+  void follow_credentials() {
+    if (port_ == Port::shared) worker_.whip.rename(*this, session_.local_ufrag());
   }
 
   void leave_port() {
@@ -128,7 +131,6 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
   recording::Session session_;
   NoOutbox no_outbox_;
   Outbox* outbox_ = nullptr;
-  std::string ufrag_;
   Instant next_report_{};
 };
 
@@ -162,6 +164,15 @@ void SessionHost::accept_offer(std::string offer, Connection connection, AnswerR
 void SessionHost::add_remote_candidate(std::string candidate) {
   post([candidate = std::move(candidate)](Resident& resident) {
     resident.session().add_remote_candidate(io::read_monotonic_clock(), candidate);
+  });
+}
+
+void SessionHost::restart_ice(peer::IceDescription remote, IceReply reply) {
+  post([this_control = &control_, remote = std::move(remote),
+        reply = std::move(reply)](Resident& resident) mutable {
+    this_control->post([description = resident.restart_ice(remote), reply = std::move(reply)]() mutable {
+      reply(std::move(description));
+    });
   });
 }
 

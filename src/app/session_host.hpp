@@ -47,6 +47,8 @@ class SessionHost {
   enum class Connection : std::uint8_t { same, renewed };
   void accept_offer(std::string offer, Connection connection, AnswerReply reply);
   void add_remote_candidate(std::string candidate);
+  using IceReply = std::move_only_function<void(Result<peer::IceDescription>)>;
+  void restart_ice(peer::IceDescription remote, IceReply reply);
   void announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track);
   void set_participant(std::string identity);
   void suspect(recording::GapCause cause);

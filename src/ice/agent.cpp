@@ -15,11 +15,6 @@ constexpr int pacing_burst = 5;
 // nomination outranks that of a better pair only when the latter has not been repeated for this long.
 constexpr Duration nomination_hold = 3s;
 
-bool is_valid(const Credentials& credentials) {
-  return credentials.ufrag.size() >= 4 && credentials.ufrag.size() <= 256 && credentials.pwd.size() >= 22 &&
-         credentials.pwd.size() <= 256;
-}
-
 Credentials make_credentials(Random& random) {
   return {random.ice_string(ufrag_length), random.ice_string(pwd_length)};
 }
@@ -33,13 +28,17 @@ Agent::Agent(const Config& config, Random& random)
       tie_breaker_(random.next_u64()),
       local_(make_credentials(random)) {}
 
+Result<void> Credentials::check() const {
+  const bool valid = ufrag.size() >= 4 && ufrag.size() <= 256 && pwd.size() >= 22 && pwd.size() <= 256;
+  if (valid) return {};
+  return fail(ErrorCode::invalid,
+              "the peer's ICE user fragment has {} characters and its password {}; 4 to 256 "
+              "and 22 to 256 are allowed (RFC 8839 section 5.4)",
+              ufrag.size(), pwd.size());
+}
+
 Result<void> Agent::set_remote(Instant now, const Credentials& credentials, RemoteKind kind) {
-  if (!is_valid(credentials)) {
-    return fail(ErrorCode::invalid,
-                "the peer's ICE user fragment has {} characters and its password {}; 4 to 256 "
-                "and 22 to 256 are allowed (RFC 8839 section 5.4)",
-                credentials.ufrag.size(), credentials.pwd.size());
-  }
+  if (auto valid = credentials.check(); !valid) return valid;
   if (remote_ == credentials) return {};
   remote_ = credentials;
   remote_kind_ = kind;

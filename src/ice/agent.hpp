@@ -23,6 +23,8 @@ struct Credentials {
   std::string ufrag;
   std::string pwd;
 
+  // ErrorCode::invalid if the lengths are others.
+  Result<void> check() const;
   bool operator==(const Credentials&) const = default;
 };
 

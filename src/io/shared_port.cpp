@@ -19,6 +19,17 @@ void SharedPort::remove(DatagramHandler& session) {
   members_.erase(found);
 }
 
+void SharedPort::rename(DatagramHandler& session, const std::string& ufrag) {
+  const auto found =
+      std::ranges::find_if(members_, [&](const auto& member) { return member->session == &session; });
+  if (found == members_.end()) return;
+  Member& member = **found;
+  by_ufrag_.erase(member.ufrag);
+  member.ufrag = ufrag;
+  member.paths = 0;
+  by_ufrag_[ufrag] = &member;
+}
+
 SharedPort::Member* SharedPort::find(const Endpoint& from, Bytes datagram) {
   if (const auto known = by_source_.find(from); known != by_source_.end()) return known->second;
   const auto ufrag = read_ufrag_(datagram);

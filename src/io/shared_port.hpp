@@ -27,6 +27,8 @@ class SharedPort final : public DatagramHandler {
   // The session must be removed before it dies. `ufrag` is its local one.
   void add(const std::string& ufrag, DatagramHandler& session);
   void remove(DatagramHandler& session);
+  // Its local user fragment is another from now on. The paths it has stay.
+  void rename(DatagramHandler& session, const std::string& ufrag);
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) override;
   void handle_tick(const Now& now, Outbox& outbox) override;

@@ -82,14 +82,29 @@ Result<std::string> Peer::accept_offer(Instant now, std::string_view text, const
 
   const bool restarts = dtls_ && credentials_of(answer->remote) != remote_credentials_;
   if (restarts) {
-    ++ice_restarts_;
-    ice_.restart(now);
-    detours_.restart(now);
+    restart_ice(now);
     answer = sdp::make_answer(*offer, kept, local_transport());  // with our new credentials
   }
   if (auto met = connect(now, answer->remote, answer->setup); !met) return std::unexpected(met.error());
   replace_sections(now, std::move(answer->sections));
   return sdp::serialize(answer->description);
+}
+
+void Peer::restart_ice(Instant now) {
+  ++ice_restarts_;
+  ice_.restart(now);
+  detours_.restart(now);
+}
+
+Result<IceDescription> Peer::restart_ice(Instant now, const IceDescription& remote) {
+  if (!dtls_) return fail(ErrorCode::conflict, "an ICE restart of a connection that was never made");
+  if (auto valid = remote.credentials.check(); !valid) return std::unexpected(valid.error());
+  restart_ice(now);
+  if (auto set = ice_.set_remote(now, remote.credentials, ice::RemoteKind::full); !set)
+    return std::unexpected(set.error());
+  remote_credentials_ = remote.credentials;
+  for (const std::string& candidate : remote.candidates) add_remote_candidate(now, candidate);
+  return IceDescription{ice_.local_credentials(), local_transport().candidates};
 }
 
 std::string Peer::make_offer(const std::vector<sdp::OfferedTrack>& tracks) {

@@ -44,6 +44,12 @@ struct Config {
   DetourOptions detours = {};
 };
 
+// What one side tells the other of its ICE.
+struct IceDescription {
+  ice::Credentials credentials;
+  std::vector<std::string> candidates;  // "candidate:..."
+};
+
 // Datagrams that came to nothing; what SRTP refused is in srtp::Counters.
 struct Counters {
   std::uint64_t early = 0;    // SRTP before the keys, DTLS before a path or an answer: the sender repeats it
@@ -80,6 +86,11 @@ class Peer {
   // an error everything is as before. Errors: as sdp::parse and sdp::make_answer; unsupported, when the offer
   // has another certificate than before.
   Result<std::string> accept_offer(Instant now, std::string_view offer, const sdp::AnswerPolicy& policy);
+
+  // The other side restarts ICE without a description (WHIP, RFC 9725 section 4.3.2): its new credentials and
+  // candidates for ours. Media goes on meanwhile. Errors: conflict, before the first negotiation; invalid, as
+  // ice::Agent::set_remote.
+  Result<IceDescription> restart_ice(Instant now, const IceDescription& remote);
 
   std::string make_offer(const std::vector<sdp::OfferedTrack>& tracks);
   // Errors: as sdp::parse and sdp::read_answer.
@@ -140,6 +151,7 @@ class Peer {
   bool send(Protect protect, Bytes packet, Outbox& outbox);
 
   sdp::LocalTransport local_transport();
+  void restart_ice(Instant now);
   // Errors: the certificate or the DTLS role is another than before, or no fingerprint is of a kind we know.
   Result<void> check_dtls(const sdp::RemoteTransport& remote, sdp::Setup setup) const;
   // Goes on with what the two descriptions came to.

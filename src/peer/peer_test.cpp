@@ -249,6 +249,19 @@ TEST_F(PeerToPeer, AnIceRestartChangesOurCredentialsWhileMediaGoesOn) {
   EXPECT_EQ(recorder_.peer.state(), State::connected);
 }
 
+TEST_F(PeerToPeer, IceIsRestartedByItsCredentialsAlone) {
+  connect();
+  const std::string ufrag = recorder_.peer.local_ufrag();
+  EXPECT_FALSE(recorder_.peer.restart_ice(clock_.now(), {{"xy", "short"}, {}}).has_value());
+  EXPECT_EQ(recorder_.peer.local_ufrag(), ufrag);
+  const auto ours =
+      recorder_.peer.restart_ice(clock_.now(), {{"another", "anotherPasswordanotherPassword"}, {}});
+  ASSERT_TRUE(ours.has_value());
+  EXPECT_EQ(ours->credentials.ufrag, recorder_.peer.local_ufrag());
+  EXPECT_NE(ours->credentials.ufrag, ufrag);
+  expect_media_flows();
+}
+
 TEST_F(PeerToPeer, AnotherCertificateOnALiveConnectionIsRefusedAndNothingChanges) {
   connect();
   const std::string stranger = edited_offer([](auto& description) {

@@ -106,6 +106,12 @@ void Session::add_remote_candidate(Instant now, std::string_view candidate) {
   peer_->add_remote_candidate(now, candidate);
 }
 
+Result<peer::IceDescription> Session::restart_ice(const Now& now, const peer::IceDescription& remote) {
+  auto description = peer_->restart_ice(now.instant, remote);
+  if (description) output_.note(storage::ReconnectEvent{"resume"}, now);
+  return description;
+}
+
 void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* track) {
   Slot& slot = this->slot(kind);
   slot.signalled = true;

@@ -27,8 +27,8 @@ namespace holdfast::recording {
 // left alone.
 enum class Arming : std::uint8_t { armed, waiting };
 
-// Where resends are asked for. LiveKit's server answers a NACK also for sound whose offer leaves it out, as it
-// does for publishers of RED; other senders do what they offer.
+// Where resends are asked for. LiveKit's server answers a NACK also for sound whose offer leaves it out, as
+// it does for publishers of RED; other senders do what they offer.
 enum class Nack : std::uint8_t { where_offered, always };
 
 struct SessionOptions {
@@ -89,6 +89,8 @@ class Session final : private peer::Sink, private TrackOwner {
   // The other side's offer, the first or a later one; gives the answer. Errors: as peer::Peer::accept_offer.
   Result<std::string> accept_offer(const Now& now, std::string_view offer);
   void add_remote_candidate(Instant now, std::string_view candidate);
+  // As peer::Peer::restart_ice.
+  Result<peer::IceDescription> restart_ice(const Now& now, const peer::IceDescription& remote);
   // The next offer is of a new connection, with keys and credentials of its own.
   void reconnect(const Now& now);
   // Our candidates, for the next connection: to be followed by reconnect().

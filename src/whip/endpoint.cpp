@@ -147,21 +147,43 @@ void Endpoint::handle_patch(const std::string& session_id, const Session& sessio
     return reply(text_response(413, "The SDP fragment is over 64 KiB."));
 
   // Section 4.3.1: trickling names the ICE session by its entity-tag, "*" asks for a new one.
-  constexpr std::string_view no_restart =
-      "ICE restart is not supported here: DELETE the session and POST a new offer.";
   const std::string_view if_match = request.header("if-match");
   if (if_match.empty()) return reply(text_response(428, "Send the session's ETag as If-Match."));
-  if (if_match == "*") return reply(text_response(422, std::string(no_restart)));
-  if (if_match != session.etag) return reply(text_response(412, "If-Match is not the ETag of the session."));
+  const bool restarts = if_match == "*";
+  if (!restarts && if_match != session.etag)
+    return reply(text_response(412, "If-Match is not the ETag of the session."));
 
   auto fragment = parse_fragment(request.body);
   if (!fragment) return reply(text_response(400, "The body is no SDP fragment (RFC 8840)."));
+  if (restarts) return handle_restart(session_id, std::move(*fragment), std::move(reply));
   if (!fragment->ufrag.empty() && fragment->ufrag != session.ufrag) {
-    return reply(text_response(422, std::string(no_restart)));
+    return reply(
+        text_response(422, "These are not the session's ICE credentials; send If-Match: * to restart ICE."));
   }
   ingest_.trickle(session_id, std::move(*fragment), [reply = std::move(reply)](Result<void> done) mutable {
     reply(done ? HttpResponse{204, {}, {}} : error_response(done.error()));
   });
+}
+
+void Endpoint::handle_restart(const std::string& session_id, Fragment fragment, HttpReply reply) {
+  if (fragment.ufrag.empty() || fragment.pwd.empty() || fragment.media.empty()) {
+    return reply(text_response(
+        400, "An ICE restart needs an m-line with ice-ufrag and ice-pwd (RFC 9725 section 4.3.2)."));
+  }
+  const std::string id = session_id;
+  const std::string ufrag = fragment.ufrag;
+  ingest_.restart_ice(id, std::move(fragment),
+                      [this, id, ufrag, reply = std::move(reply)](const Result<Fragment>& ours) mutable {
+                        if (!ours) return reply(error_response(ours.error()));
+                        const auto session = sessions_.find(id);
+                        if (session == sessions_.end())
+                          return reply(text_response(404, "The WHIP session has ended."));
+                        session->second.ufrag = ufrag;
+                        session->second.etag = '"' + make_id() + '"';
+                        reply({200,
+                               {{"content-type", std::string(fragment_type)}, {"etag", session->second.etag}},
+                               serialize_fragment(*ours)});
+                      });
 }
 
 void Endpoint::handle_delete(const std::string& session_id, HttpReply reply) {

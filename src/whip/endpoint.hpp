@@ -14,7 +14,7 @@ namespace holdfast::whip {
 // in, values out, no sockets; control thread. Who may come in (tokens, origins, CORS) is decided before, by
 // api::Guard; the mint id has been checked by api::Router.
 //
-// ICE restarts are refused with 422, as section 4.3 has it for a session that does trickle only.
+// A PATCH with If-Match: * restarts ICE (section 4.3.2): the session has another ETag then.
 class Endpoint {
  public:
   static constexpr std::size_t max_offer_bytes = 256 << 10;
@@ -42,6 +42,7 @@ class Endpoint {
   void handle_offer(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   void handle_patch(const std::string& session_id, const Session& session, const IncomingRequest& request,
                     HttpReply reply);
+  void handle_restart(const std::string& session_id, Fragment fragment, HttpReply reply);
   void handle_delete(const std::string& session_id, HttpReply reply);
   std::string make_id();
 

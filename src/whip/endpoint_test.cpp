@@ -33,6 +33,14 @@ class SmallIngest final : public Ingest {
     trickled = std::move(fragment);
     reply({});
   }
+  void restart_ice(const std::string& session_id, Fragment fragment, IceReply reply) override {
+    restarted = session_id;
+    if (failure) return reply(std::unexpected(*failure));
+    fragment.ufrag = "ours";
+    fragment.pwd = "our-password-our-password";
+    fragment.candidates = {"candidate:1 1 udp 1 127.0.0.1 9 typ host"};
+    reply(std::move(fragment));
+  }
   void close(const std::string& session_id, DoneReply reply) override {
     closed.push_back(session_id);
     reply({});
@@ -44,6 +52,7 @@ class SmallIngest final : public Ingest {
   AnswerReply held;
   std::string trickled_to;
   Fragment trickled;
+  std::string restarted;
   std::vector<std::string> closed;
 };
 
@@ -153,12 +162,36 @@ TEST_F(EndpointTest, a_patch_is_refused_as_the_rfc_has_it) {
   make_session();
   EXPECT_EQ(patch("", "a=mid:0\r\n").status, 428);
   EXPECT_EQ(patch("\"stale\"", "a=mid:0\r\n").status, 412);
-  EXPECT_EQ(patch("*", "a=ice-ufrag:new\r\na=ice-pwd:x\r\n").status, 422);
   EXPECT_EQ(patch(etag_, "a=ice-ufrag:new\r\n").status, 422);
   EXPECT_EQ(patch(etag_, "no sdp").status, 400);
   EXPECT_EQ(ask("PATCH", session_, {{"content-type", "application/sdp"}, {"if-match", etag_}}).status, 415);
   EXPECT_EQ(patch(etag_, std::string(70 << 10, 'a')).status, 413);
   EXPECT_EQ(ingest_.trickled_to, "");
+}
+
+TEST_F(EndpointTest, ice_is_restarted_under_a_new_etag) {
+  make_session();
+  const std::string_view body =
+      "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876543210987654321098\r\n";
+  const HttpResponse response = patch("*", body);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(ingest_.restarted, session_);
+  EXPECT_EQ(response.header("content-type"), "application/trickle-ice-sdpfrag");
+  EXPECT_EQ(response.body,
+            "m=audio 9 UDP/TLS/RTP/SAVPF "
+            "0\r\na=mid:0\r\na=ice-ufrag:ours\r\na=ice-pwd:our-password-our-password\r\n"
+            "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n");
+  // The former session of ICE is over.
+  EXPECT_EQ(patch(etag_, "a=ice-ufrag:abcd\r\n").status, 412);
+  EXPECT_EQ(patch(std::string(response.header("etag")), "a=ice-ufrag:wxyz\r\n").status, 204);
+}
+
+TEST_F(EndpointTest, a_restart_needs_credentials_and_what_it_refuses_changes_nothing) {
+  make_session();
+  EXPECT_EQ(patch("*", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n").status, 400);
+  ingest_.failure = Error{ErrorCode::invalid, "too short"};
+  EXPECT_EQ(patch("*", "m=audio 9 x 0\r\na=ice-ufrag:wxyz\r\na=ice-pwd:9876\r\n").status, 400);
+  EXPECT_EQ(patch(etag_, "a=ice-ufrag:abcd\r\n").status, 204);
 }
 
 TEST_F(EndpointTest, a_fragment_has_a_bound) {

@@ -1,5 +1,7 @@
 #include "whip/fragment.hpp"
 
+#include <fmt/format.h>
+
 #include <optional>
 
 #include "base/text.hpp"
@@ -24,6 +26,8 @@ bool read_line(std::string_view line, Fragment& fragment) {
   if (line.size() < 2 || line[1] != '=') return false;
   if (const auto ufrag = value_after(line, "a=ice-ufrag:")) return set_once(fragment.ufrag, *ufrag);
   if (const auto pwd = value_after(line, "a=ice-pwd:")) return set_once(fragment.pwd, *pwd);
+  if (const auto media = value_after(line, "m="); media && fragment.media.empty()) fragment.media = *media;
+  if (const auto mid = value_after(line, "a=mid:"); mid && fragment.mid.empty()) fragment.mid = *mid;
   if (line == "a=end-of-candidates") fragment.end_of_candidates = true;
   if (line.starts_with("a=candidate:")) {
     if (fragment.candidates.size() == Fragment::max_candidates) return false;
@@ -41,6 +45,14 @@ std::optional<Fragment> parse_fragment(std::string_view text) {
     if (!line.empty() && !read_line(line, fragment)) return std::nullopt;
   }
   return fragment;
+}
+
+std::string serialize_fragment(const Fragment& fragment) {
+  std::string text = fmt::format("m={}\r\na=mid:{}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", fragment.media,
+                                 fragment.mid, fragment.ufrag, fragment.pwd);
+  for (const std::string& candidate : fragment.candidates) text += fmt::format("a={}\r\n", candidate);
+  if (fragment.end_of_candidates) text += "a=end-of-candidates\r\n";
+  return text;
 }
 
 }  // namespace holdfast::whip

@@ -16,10 +16,15 @@ struct Fragment {
   std::string pwd;
   std::vector<std::string> candidates;  // "candidate:1 1 udp ...", unread: ICE is the one who judges them
   bool end_of_candidates = false;
+  // Of the first m-line: "audio 9 UDP/TLS/RTP/SAVPF 111", and its a=mid.
+  std::string media;
+  std::string mid;
 };
 
 // Also reads a whole offer. nullopt: a line that is no SDP, more than max_candidates, or two different user
 // fragments.
 std::optional<Fragment> parse_fragment(std::string_view text);
+// All candidates under the first m-line, as of a bundle (RFC 8840 section 4.4).
+std::string serialize_fragment(const Fragment& fragment);
 
 }  // namespace holdfast::whip

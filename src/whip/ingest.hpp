@@ -28,6 +28,10 @@ class Ingest {
   virtual void offer(Offer offer, AnswerReply reply) = 0;
   // Candidates that came later.
   virtual void trickle(const std::string& session_id, Fragment fragment, DoneReply reply) = 0;
+  // The publisher restarts ICE with the fragment's credentials; the reply has ours. Errors: not_found,
+  // invalid.
+  using IceReply = std::move_only_function<void(Result<Fragment>)>;
+  virtual void restart_ice(const std::string& session_id, Fragment fragment, IceReply reply) = 0;
   // The publisher says goodbye. The reply may wait until the file is whole.
   virtual void close(const std::string& session_id, DoneReply reply) = 0;
 };

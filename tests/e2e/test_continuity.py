@@ -8,13 +8,12 @@ import time
 import pytest
 
 from harness import journal, media, publishers
-from harness.judge import frames_arrived, judge_ledger, listening
+from harness.judge import frames_arrived, judge_gap, judge_ledger, listening
 from harness.livekit import LiveKitServer
 from harness.proxy import Proxy
 from harness.waiting import steadily
 
 H264 = {"codec": "h264", "width": 640, "height": 360, "bitrate": 800_000, "simulcast": "off"}
-GAP_ERROR = 0.05
 
 
 @pytest.fixture
@@ -35,34 +34,6 @@ def leave(publisher):
     publisher.process.stdin.write("leave\n")
     publisher.process.stdin.flush()
     publisher.process.wait(10)
-
-
-def real_packets(packets):
-    """Without the few packets alike at the end: blank pictures or silence, which the server makes up when a track ends."""
-    tail = 0
-    while tail < len(packets) and packets[-1 - tail].size == packets[-1].size:
-        tail += 1
-    return packets[:-tail] if 4 <= tail <= 12 else packets
-
-
-def gap_on_the_wire(wire, ports, around):
-    """Seconds without media to these ports around a moment."""
-    before, after = [], []
-    for packets in wire.streams(ports).values():
-        early = real_packets([packet for packet in packets if packet.at < around])
-        before += [packet.at for packet in early]
-        after += [packet.at for packet in packets if packet.at >= around and packet.sequence]
-    return min(after) - max(before)
-
-
-def judge_gap(figure, path, wire, ports, around, cause):
-    gaps = journal.gaps(path)
-    assert len(gaps) == 1, gaps
-    length, said = gaps[0]
-    figure("gap in the journal", length, "s")
-    if wire:
-        figure("gap in the journal against the wire", abs(length - gap_on_the_wire(wire, ports, around)), "s", most=GAP_ERROR)
-    assert said == cause
 
 
 def judge_one_file(program, mint_id, path):

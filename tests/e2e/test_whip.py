@@ -1,9 +1,11 @@
 """Recordings by WHIP, from other people's WebRTC: Chromium, GStreamer's webrtcbin, aiortc. And from our own publisher."""
+import time
+
 import pytest
 
-from harness import media
+from harness import journal, media
 from harness.growth import GrowthWatch
-from harness.judge import judge_recording
+from harness.judge import judge_gap, judge_ledger, judge_recording, listening
 from harness.paths import HOLDFAST
 from harness.program import Program
 from harness.waiting import steadily
@@ -19,6 +21,43 @@ def test_a_whip_publisher_is_recorded(service, whip, figure, proving, kind, code
         "video": codec, "audio": "aac" if codec == "h264" else "opus"},
         start=lambda: whip(kind, f"{program.url}/whip/whip", **options))
     assert status["format_used"] == ("mpegts" if codec == "h264" else "mkv")
+
+
+def test_an_ice_restart_of_a_browser_costs_nothing(service, whip, figure):
+    program = service()
+    publisher = whip("chromium", f"{program.url}/whip/restart", codec="h264")
+    path = program.wait_for_state("restart", "recording")["output_path"]
+    steadily(3, program.alive)
+    publisher.tell("restart")
+    steadily(5, program.alive)
+    status = program.finish("restart")
+    assert status["output_paths"] == [path]
+    assert media.decode_errors(path) == []
+    content = media.read(path)
+    figure("longest time between two frames", max(b - a for a, b in zip(content.video_times, content.video_times[1:])), "s",
+           most=0.2)
+    assert [event["cause"] for event in journal.events(path, "reconnect")] == ["resume"]
+    judge_ledger(status)
+
+
+def test_a_publisher_who_died_and_comes_back_is_one_recording(service, whip, figure):
+    program = service()
+    with listening() as wire:
+        publisher = whip("aiortc", f"{program.url}/whip/again", codec="h264")
+        path = program.wait_for_state("again", "recording")["output_path"]
+        steadily(3, program.alive)
+        publisher.kill()
+        steadily(4, program.alive)
+        assert program.status("again")["state"] == "gap"
+        around = time.monotonic()
+        whip("aiortc", f"{program.url}/whip/again", codec="h264")
+        program.wait_for_state("again", "recording")
+        steadily(3, program.alive)
+        ports = program.udp_ports()
+        status = program.finish("again")
+    assert status["output_paths"] == [path]
+    assert media.decode_errors(path) == []
+    judge_gap(figure, path, wire, ports, around, "network")
 
 
 def test_delete_ends_the_recording_whole(service, whip):

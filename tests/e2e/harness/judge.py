@@ -2,7 +2,7 @@
 import contextlib
 import time
 
-from harness import media
+from harness import journal, media
 from harness.growth import GrowthWatch
 from harness.waiting import steadily
 from harness.wire import Wire, frame_times, may_listen
@@ -11,6 +11,7 @@ FIRST_BYTE_AFTER_START = 1.0
 FIRST_BYTE_AFTER_KEY_FRAME = 0.100
 LONGEST_PAUSE = 0.150
 STOP_ANSWER = 2.0
+GAP_ERROR = 0.050
 AV_OFFSET = 0.040
 
 
@@ -85,3 +86,31 @@ def judge_ledger(status, never_sent=0):
         packets = track["packets"]
         assert packets["expected"] == sum(packets.get(part, 0) for part in ("written", "lost", "dropped", "pending")), track
     assert sum(track["packets"]["lost"] for track in status["tracks"]) <= never_sent, (status, never_sent)
+
+
+def real_packets(packets):
+    """Without the few packets alike at the end: blank pictures or silence, which the server makes up when a track ends."""
+    tail = 0
+    while tail < len(packets) and packets[-1 - tail].size == packets[-1].size:
+        tail += 1
+    return packets[:-tail] if 4 <= tail <= 12 else packets
+
+
+def gap_on_the_wire(wire, ports, around):
+    """Seconds without media to these ports around a moment."""
+    before, after = [], []
+    for packets in wire.streams(ports).values():
+        early = real_packets([packet for packet in packets if packet.at < around])
+        before += [packet.at for packet in early]
+        after += [packet.at for packet in packets if packet.at >= around and packet.sequence]
+    return min(after) - max(before)
+
+
+def judge_gap(figure, path, wire, ports, around, cause):
+    gaps = journal.gaps(path)
+    assert len(gaps) == 1, gaps
+    length, said = gaps[0]
+    figure("gap in the journal", length, "s")
+    if wire:
+        figure("gap in the journal against the wire", abs(length - gap_on_the_wire(wire, ports, around)), "s", most=GAP_ERROR)
+    assert said == cause

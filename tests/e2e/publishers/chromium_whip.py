@@ -1,4 +1,4 @@
-"""Publishes the test pattern by WHIP from Chromium until stdin says "leave" or closes.
+"""Publishes the test pattern by WHIP from Chromium until stdin says "leave" or closes; "restart" restarts ICE.
 
 The page makes offer and answer; the POST is made here, as a page of another origin may not reach the service.
 """
@@ -26,7 +26,10 @@ async def run(options):
         resource = await asyncio.to_thread(whip.Resource, options.url, offer)
         await page.evaluate("answer", resource.answer)
         whip.say("live", start=time.monotonic(), version=browser.version)
-        await asyncio.to_thread(sys.stdin.readline)
+        while (await asyncio.to_thread(sys.stdin.readline)).strip() == "restart":
+            reply = await asyncio.to_thread(resource.restart, await page.evaluate("restart()"))
+            await page.evaluate("restarted", reply)
+            whip.say("done", command="restart")
         await asyncio.to_thread(resource.delete)
         await browser.close()
 
