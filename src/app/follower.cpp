@@ -259,6 +259,8 @@ void Follower::handle_check(const std::string& mint_id, const follow::Check& che
   if (after && after->state == follow::State::error && before->last_error != after->last_error) {
     log::warn("{}: cannot see whether it is live: {}", mint_id, after->last_error);
   }
+  // Held, yet live: somebody may have started it by hand.
+  if (check.outcome == follow::Outcome::live && after && after->held) notice_recording(mint_id);
   act(mint_id, decision);
 }
 
