@@ -286,6 +286,7 @@ Instant Session::deadline() const {
 void Session::send_feedback(Instant now, Outbox& outbox) {
   for (const auto& slot : slots_) {
     if (slot->track.deadline() > now) continue;
+    if (const auto round_trip = peer_->round_trip()) slot->track.set_round_trip(*round_trip);
     feedback_.clear();
     rtp::RtcpBuilder builder(feedback_, own_ssrc_);
     slot->track.append_feedback(now, builder);
@@ -376,7 +377,6 @@ void Session::keep_journal(const Now& now) {
   if (anchors_due) next_anchor_ = now.instant + anchor_interval;
   for (const media::Kind kind : both_kinds) {
     Slot& slot = this->slot(kind);
-    if (const auto round_trip = peer_->round_trip()) slot.track.set_round_trip(*round_trip);
     note_losses(kind, now);
     if (!anchors_due || !slot.track.last_packet()) continue;
     if (const auto anchor = slot.track.clock().anchor()) {

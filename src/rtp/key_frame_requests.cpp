@@ -9,6 +9,10 @@ using namespace std::chrono_literals;
 
 constexpr Duration start_allowance = 500ms;
 constexpr Duration first_spacing = 500ms;
+// LiveKit passes on no more than one a second (of the upper layers), but answers no NACK from the moment it
+// gets one, also one that it keeps to itself. And a key frame may be here, behind holes, long before it is
+// whole.
+constexpr Duration running_spacing = 1200ms;
 constexpr Duration longest_spacing = 2s;
 
 }  // namespace
@@ -28,6 +32,7 @@ void KeyFrameRequests::handle_loss(Instant now) {
 void KeyFrameRequests::handle_key_frame(Instant now) {
   wanted_.reset();
   unanswered_ = 0;
+  had_key_frame_ = true;
   last_key_frame_ = now;
 }
 
@@ -48,9 +53,11 @@ void KeyFrameRequests::handle_sent(Instant now) {
   unanswered_ = std::min(unanswered_ + 1, 3);
 }
 
-// 500 ms after the last request, doubled for each that came before it in vain.
+// Before the first key frame 500 ms after the last request, else 1.2 s; doubled for each that came before it
+// in vain.
 Duration KeyFrameRequests::spacing() const {
-  return std::min(first_spacing * (1 << std::max(unanswered_ - 1, 0)), longest_spacing);
+  const Duration first = had_key_frame_ ? running_spacing : first_spacing;
+  return std::min(first * (1 << std::max(unanswered_ - 1, 0)), longest_spacing);
 }
 
 }  // namespace holdfast::rtp

@@ -15,8 +15,8 @@ enum class Holes : std::uint8_t { none, open };
 //  - none came for `interval` though media flows and no hole is open (browsers send key frames only when
 //  asked).
 // Sparing: after a PLI a LiveKit server answers no NACK for the track until the key frame. So a request is
-// repeated after 500 ms, 1 s and then every 2 s while it stays unanswered, and the third cause waits 2 s
-// after any request.
+// repeated after 500 ms, 1 s and then every 2 s while the first key frame is awaited, later after 1.2 s and
+// then every 2 s, and the third cause waits 2 s after any request.
 class KeyFrameRequests {
  public:
   // `interval` 0: never by time.
@@ -37,6 +37,7 @@ class KeyFrameRequests {
 
   Duration interval_;
   bool started_ = false;
+  bool had_key_frame_ = false;
   Instant last_packet_;
   Instant last_key_frame_;         // or the first packet
   std::optional<Instant> wanted_;  // from when on one is needed

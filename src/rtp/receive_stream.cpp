@@ -14,9 +14,18 @@ using namespace std::chrono_literals;
 constexpr std::int64_t max_dropout = 3000;
 constexpr std::int64_t max_misorder = 100;
 // Before the first NACK, packets that only overtook each other are given this long, or this many packets
-// after the hole.
-constexpr Duration reordering_allowance = 10ms;
+// after the hole. Where later ones came after all, they are given longer.
+constexpr Duration shortest_allowance = 10ms;
+constexpr Duration longest_allowance = 300ms;
 constexpr std::uint64_t reordering_packets = 3;
+// An ask: so many NACKs, so far apart.
+constexpr int longest_volley = 3;
+constexpr Duration volley_spacing = 10ms;
+// A server sends a packet again so often at most.
+constexpr int tries = 3;
+constexpr std::uint64_t pace_packets = 64;
+// So many holes filled more than once by one volley, and the sender is known to answer every NACK.
+constexpr int unguarded_after = 3;
 // How far a sender's clock and ours may part during an outage.
 constexpr Duration clock_tolerance = 1s;
 constexpr std::int64_t longest_delay_seconds = 60;
@@ -24,7 +33,11 @@ constexpr std::int64_t longest_delay_seconds = 60;
 }  // namespace
 
 ReceiveStream::ReceiveStream(Config config, PacketPool& pool, Ledger& ledger)
-    : config_(std::move(config)), pool_(pool), ledger_(ledger), reception_(config_.clock_rate) {
+    : config_(std::move(config)),
+      pool_(pool),
+      ledger_(ledger),
+      reception_(config_.clock_rate),
+      allowance_(shortest_allowance) {
   if (config_.keyframe_interval) key_frames_.emplace(*config_.keyframe_interval);
 }
 
@@ -126,18 +139,17 @@ bool ReceiveStream::continues(const Arrival& arrival) const {
 
 void ReceiveStream::accept(std::int64_t sequence, const Arrival& arrival, Delivery& delivery) {
   if (sequence > highest()) return handle_ahead(sequence, arrival, delivery);
+  if (arrival.way == Arrival::Way::rtx) watch_repeats(sequence, arrival);
   if (sequence < next_) return handle_behind(sequence);
   if (entry(sequence).slot) return ledger_.add_duplicate();
-  // Where there is RTX, what comes under the media's own SSRC was only late.
-  const bool resent = arrival.way == Arrival::Way::rtx || !config_.rtx;
-  if (resent && entry(sequence).asked) ledger_.add_recovered();
+  learn_from(entry(sequence), sequence, arrival);
   fill(sequence, arrival, delivery);
   give_up_due(arrival.at, delivery);
 }
 
 void ReceiveStream::handle_ahead(std::int64_t sequence, const Arrival& arrival, Delivery& delivery) {
   ledger_.expect(static_cast<std::uint64_t>(sequence - highest()));
-  ++advances_;
+  if (++advances_ % pace_packets == 0) measure_pace(arrival.at);
   if (!arrival.payload.empty()) {
     newest_timestamp_ = arrival.timestamp;
     newest_arrival_ = arrival.at;
@@ -149,6 +161,41 @@ void ReceiveStream::handle_ahead(std::int64_t sequence, const Arrival& arrival, 
   open_hole(sequence, arrival.at, delivery);
   fill(sequence, arrival, delivery);
   give_up_due(arrival.at, delivery);
+}
+
+// What the packet for a hole tells: that it was resent, and how long that took, or that it was only late.
+void ReceiveStream::learn_from(const Entry& hole, std::int64_t sequence, const Arrival& arrival) {
+  const Duration since_asked = arrival.at - hole.volley_began;
+  // Where there is RTX, what comes under the media's own SSRC was only late. Where there is none, so was what
+  // comes before an answer could.
+  const bool resent =
+      hole.volleys > 0 && (arrival.way == Arrival::Way::rtx ||
+                           (!config_.rtx && (hole.volleys > 1 || 2 * since_asked > round_trip_.smoothed())));
+  if (!resent) return learn_allowance(arrival.at - hole.seen);
+  ledger_.add_recovered();
+  learn_allowance({});
+  // Only of the first ask is it certain what was answered.
+  if (hole.volleys > 1) round_trip_.guess(arrival.at - hole.first_asked);
+  if (arrival.way != Arrival::Way::rtx) return;
+  if (hole.volleys == 1) round_trip_.add(since_asked);
+  repaired_[repaired_at_++ % repaired_.size()] = {sequence, arrival.at};
+}
+
+// A server that guards its resends sends none again before a new volley asks for it.
+void ReceiveStream::watch_repeats(std::int64_t sequence, const Arrival& arrival) {
+  for (Repaired& repaired : repaired_) {
+    if (repaired.sequence != sequence) continue;
+    repeated_answers_ += arrival.at - repaired.at < RoundTrip::shortest_retry / 2;
+    repaired = {};
+  }
+}
+
+// Rises at once to what was seen, and falls by an eighth with every packet that was truly lost: it is long
+// only where being late is about as common as being lost.
+void ReceiveStream::learn_allowance(Duration late) {
+  const Duration seen = std::min(late + late / 4, longest_allowance);
+  allowance_ =
+      std::max({seen, allowance_ - (late == Duration{} ? allowance_ / 8 : Duration{}), shortest_allowance});
 }
 
 void ReceiveStream::handle_behind(std::int64_t sequence) {
@@ -164,11 +211,11 @@ void ReceiveStream::open_hole(std::int64_t sequence, Instant now, Delivery& deli
   const bool is_gap = sequence > highest() + 1;
   if (sequence - next_ >= capacity) advance(sequence - capacity + 1, now, delivery);
   while (highest() < sequence) {
-    window_.push_back({.slot = {}, .seen = now, .advances = advances_, .asked = {}});
+    window_.push_back({.slot = {}, .seen = now, .advances = advances_});
     ++missing_;
   }
   if (!is_gap) return;
-  next_ask_ = std::min(next_ask_, now + reordering_allowance);
+  next_ask_ = std::min(next_ask_, now + allowance_);
   if (ask_after_ <= advances_) ask_after_ = advances_ + reordering_packets - 1;
 }
 
@@ -288,6 +335,11 @@ void ReceiveStream::flush(Instant now, Delivery& delivery) {
   advance(highest() + 1, now, delivery);
 }
 
+void ReceiveStream::set_round_trip(Duration sample) {
+  if (round_trip_told_ != sample) round_trip_.add(sample);
+  round_trip_told_ = sample;
+}
+
 void ReceiveStream::handle_key_frame(Instant now) {
   if (key_frames_) key_frames_->handle_key_frame(now);
 }
@@ -326,8 +378,15 @@ void ReceiveStream::append_nack(Instant now, RtcpBuilder& out) {
     if (hole.slot) continue;
     if (ask_at(hole) <= now) {
       asking_.push_back(static_cast<std::uint16_t>(sequence));
+      if (hole.volleys == 0 || hole.copies >= volley()) {
+        hole.volley_began = now;
+        if (hole.volleys == 0) hole.first_asked = now;
+        hole.copies = 0;
+        ++hole.volleys;
+      }
       hole.asked = now;
-    } else if (!hole.asked && ask_after_ == 0) {
+      ++hole.copies;
+    } else if (hole.volleys == 0 && ask_after_ == 0) {
       ask_after_ = hole.advances + reordering_packets - 1;
     }
     next_ask_ = std::min(next_ask_, ask_at(hole));
@@ -337,9 +396,32 @@ void ReceiveStream::append_nack(Instant now, RtcpBuilder& out) {
 
 // The packet that showed the hole is the first after it.
 Instant ReceiveStream::ask_at(const Entry& hole) const {
-  if (hole.asked) return *hole.asked + round_trip_.retry_interval();
-  if (advances_ >= hole.advances + reordering_packets - 1) return hole.seen;
-  return hole.seen + reordering_allowance;
+  if (hole.volleys == 0) {
+    const bool overtaken =
+        allowance_ == shortest_allowance && advances_ >= hole.advances + reordering_packets - 1;
+    return overtaken ? hole.seen : hole.seen + allowance_;
+  }
+  return hole.asked + (hole.copies < volley() ? volley_spacing : retry_interval());
+}
+
+// With many packets a second a server does not keep one long enough to wait for each answer.
+Duration ReceiveStream::retry_interval() const {
+  const Duration kept = pace_ > Duration{} ? config_.recovery_packets * pace_ : config_.recovery_window;
+  const Duration window = std::min(config_.recovery_window, kept);
+  const Duration all_fit = (window - round_trip_.smoothed()) / tries - (volley() - 1) * volley_spacing;
+  return std::min(round_trip_.retry_interval(), std::max(RoundTrip::shortest_retry, all_fit));
+}
+
+void ReceiveStream::measure_pace(Instant now) {
+  if (pace_from_ != Instant{}) pace_ = (now - pace_from_) / pace_packets;
+  pace_from_ = now;
+}
+
+// How many NACKs make an ask: all of them within half the time for which LiveKit answers none again.
+int ReceiveStream::volley() const {
+  if (repeated_answers_ >= unguarded_after) return 1;
+  const auto fit = round_trip_.smoothed() / (2 * volley_spacing);
+  return 1 + static_cast<int>(std::min<std::int64_t>(fit, longest_volley - 1));
 }
 
 }  // namespace holdfast::rtp

@@ -63,6 +63,12 @@ struct SenderClock {
 // One source (and its RTX) as received: puts packets back into sequence, asks again for what is missing, and
 // reports.
 //
+// A NACK may be lost as any packet, and that costs no try. So an ask is a volley of up to three of them, 10
+// ms apart: a server that guards its resends (LiveKit: min(100 ms, 2 * RTT) from one to the next) takes them
+// for one. Where the repair flow shows that the sender does not, an ask is a single NACK. Volleys follow each
+// other so that the answer to the one before could have come, or sooner where three would not fit into the
+// window, as long as the hole is open.
+//
 // While nothing is missing, a packet is delivered at once from the caller's buffer. Behind a hole packets
 // wait in places of the shared pool until it is filled or given up. It is given up once `recovery_window` has
 // passed or `recovery_packets` newer ones have come since it was seen (a server keeps no more), or when there
@@ -114,8 +120,8 @@ class ReceiveStream {
   void handle_key_frame(Instant now);
   // The depacketizer cannot go on without one. Sparing, as KeyFrameRequests says.
   void request_key_frame(Instant now);
-  // A measured round trip (ICE check, RTCP XR).
-  void set_round_trip(Duration sample) { round_trip_.add(sample); }
+  // A round trip measured by others (ICE check). The same value again is no new sample.
+  void set_round_trip(Duration sample);
 
   Ssrc ssrc() const { return config_.ssrc; }
   const std::optional<Rtx>& rtx() const { return config_.rtx; }
@@ -142,10 +148,21 @@ class ReceiveStream {
   };
   // One sequence number, from next_ on: a packet that waits, or a missing one.
   struct Entry {
-    PacketPool::Handle slot;       // null: missing
-    Instant seen;                  // that it is missing
-    std::uint64_t advances;        // how many packets had then come in sequence or ahead of it
-    std::optional<Instant> asked;  // the last NACK
+    PacketPool::Handle slot;  // null: missing
+    Instant seen;             // that it is missing
+    std::uint64_t advances;   // how many packets had then come in sequence or ahead of it
+    // The first NACK of all; the last volley: its first NACK, its last one so far, and how many that makes;
+    // and how many volleys there were.
+    Instant first_asked{};
+    Instant volley_began{};
+    Instant asked{};
+    std::uint8_t copies = 0;
+    std::uint16_t volleys = 0;
+  };
+  // A hole that RTX filled, to see whether its sender answers every NACK of a volley.
+  struct Repaired {
+    std::int64_t sequence = -1;
+    Instant at;
   };
   // Sequence numbers given up not long ago, to tell late packets from duplicates.
   struct Range {
@@ -175,6 +192,12 @@ class ReceiveStream {
 
   void append_nack(Instant now, RtcpBuilder& out);
   Instant ask_at(const Entry& entry) const;
+  Duration retry_interval() const;
+  int volley() const;
+  void measure_pace(Instant now);
+  void learn_from(const Entry& hole, std::int64_t sequence, const Arrival& arrival);
+  void watch_repeats(std::int64_t sequence, const Arrival& arrival);
+  void learn_allowance(Duration late);
 
   std::int64_t highest() const { return next_ + static_cast<std::int64_t>(window_.size()) - 1; }
   const Entry& entry(std::int64_t sequence) const {
@@ -204,6 +227,13 @@ class ReceiveStream {
   std::array<Range, 16> given_up_{};
   std::size_t given_up_at_ = 0;
 
+  std::optional<Duration> round_trip_told_;
+  Duration pace_{};  // from one packet to the next, over the last 64; 0: not known yet
+  Instant pace_from_;
+  Duration allowance_;  // how late a packet may be that others overtook, as far as seen
+  std::array<Repaired, 8> repaired_{};
+  std::size_t repaired_at_ = 0;
+  int repeated_answers_ = 0;
   Instant next_ask_ = never;
   std::uint64_t ask_after_ = 0;  // value of advances_ at which a hole becomes due for its first NACK; 0: none
   std::vector<std::uint16_t> asking_;

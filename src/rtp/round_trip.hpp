@@ -13,18 +13,31 @@ class RoundTrip {
   // LiveKit resends a packet at most three times: an ask repeated before the answer could be here wastes one.
   static constexpr Duration shortest_retry = std::chrono::milliseconds(100);
 
+  // A measured one.
   void add(Duration sample) {
     if (!measured_) {
       measured_ = true;
       smoothed_ = sample;
-      variation_ = sample / 2;
+      variation_ = sample / 16;
       return;
     }
     variation_ = (3 * variation_ + std::chrono::abs(smoothed_ - sample)) / 4;
     smoothed_ = (7 * smoothed_ + sample) / 8;
   }
 
-  Duration retry_interval() const { return std::max(shortest_retry, smoothed_ + 4 * variation_); }
+  // It was no longer than that. Better than nothing, until it is measured.
+  void guess(Duration at_most) {
+    if (!measured_) smoothed_ = smoothed_ == Duration{} ? at_most : std::min(smoothed_, at_most);
+  }
+
+  // 0: not known yet.
+  Duration smoothed() const { return smoothed_; }
+  // The spread counts for no more than a quarter of the round trip or 50 ms: with the recovery window running
+  // out, a try wasted costs less than one that is not made.
+  Duration retry_interval() const {
+    const Duration most = std::max<Duration>(smoothed_ / 4, std::chrono::milliseconds(50));
+    return std::max(shortest_retry, smoothed_ + std::min(4 * variation_, most));
+  }
 
  private:
   bool measured_ = false;

@@ -38,6 +38,7 @@ SimNet::Link& SimNet::link(const Endpoint& from, const Endpoint& to) {
 }
 
 void SimNet::send(const Endpoint& from, const Endpoint& to, Bytes datagram) {
+  last_fate_.reset();
   const auto source = outside_of_.find(from);
   const auto target = inside_of_.find(to);
   if (target == inside_of_.end() && outside_of_.contains(to))
@@ -52,18 +53,32 @@ void SimNet::send(const Endpoint& from, const Endpoint& to, Bytes datagram) {
     return;
   }
   ByteVector bytes(datagram.begin(), datagram.end());
-  if (happens(link.path.duplicate)) deliver(link, arrival(link), seen_from, inside, bytes);
-  if (!bytes.empty() && happens(link.path.corrupt)) {
+  if (happens(link.path.duplicate)) {
+    last_fate_ = arrival(link);
+    deliver(link, *last_fate_, seen_from, inside, bytes);
+  }
+  const bool whole = bytes.empty() || !happens(link.path.corrupt);
+  if (!whole) {
     ++link.counters.corrupted;
     bytes[random_.below(bytes.size())] ^= static_cast<std::uint8_t>(1u << random_.below(8));
   }
-  deliver(link, arrival(link), seen_from, inside, std::move(bytes));
+  const Instant at = arrival(link);
+  if (whole) last_fate_ = std::min(at, last_fate_.value_or(at));
+  deliver(link, at, seen_from, inside, std::move(bytes));
 }
 
 bool SimNet::loses(Link& link) {
   const Instant now = clock_.now();
   if (now < link.path.dark_until || now < link.burst_end) return true;
+  if (link.burst_left > 0) {
+    --link.burst_left;
+    return true;
+  }
   if (happens(link.path.burst_loss)) {
+    if (link.path.burst_datagrams > 0) {
+      link.burst_left = link.path.burst_datagrams - 1;
+      return true;
+    }
     const double length = -std::log(1 - random_.unit()) * static_cast<double>(link.path.burst_length.count());
     link.burst_end = now + Duration(static_cast<Duration::rep>(length));
     return true;
@@ -71,12 +86,14 @@ bool SimNet::loses(Link& link) {
   return happens(link.path.loss);
 }
 
+Duration SimNet::up_to(Duration most) {
+  if (most <= Duration::zero()) return {};
+  return Duration(random_.below(static_cast<std::uint64_t>(most.count()) + 1));
+}
+
 Instant SimNet::arrival(Link& link) {
-  Instant at = clock_.now() + link.path.delay;
-  if (link.path.jitter > Duration::zero()) {
-    at += Duration(random_.below(static_cast<std::uint64_t>(link.path.jitter.count()) + 1));
-  }
-  if (happens(link.path.reorder)) return at + link.path.reorder_delay;
+  const Instant at = clock_.now() + link.path.delay + up_to(link.path.jitter);
+  if (happens(link.path.reorder)) return at + link.path.reorder_delay + up_to(link.path.reorder_jitter);
   link.last_arrival = std::max(link.last_arrival, at);
   return link.last_arrival;
 }

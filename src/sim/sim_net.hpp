@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/address.hpp"
@@ -23,11 +24,13 @@ struct Path {
   double loss = 0;        // each datagram by itself
   double burst_loss = 0;  // the chance that a datagram begins a burst: all are lost ...
   Duration burst_length = std::chrono::milliseconds(50);  // ... for this long on average (exponential)
-  double reorder = 0;                                     // held back by reorder_delay while later ones pass
+  std::uint32_t burst_datagrams = 0;  // if not 0: the burst is so many datagrams long instead
+  double reorder = 0;                 // held back by reorder_delay while later ones pass ...
   Duration reorder_delay = std::chrono::milliseconds(30);
-  double duplicate = 0;  // delivered twice
-  double corrupt = 0;    // one bit is flipped
-  Instant dark_until{};  // a blackout: everything sent before this instant is lost
+  Duration reorder_jitter{};  // ... and by up to this more
+  double duplicate = 0;       // delivered twice
+  double corrupt = 0;         // one bit is flipped
+  Instant dark_until{};       // a blackout: everything sent before this instant is lost
 };
 
 struct PathCounters {
@@ -61,6 +64,9 @@ class SimNet {
   void detach(const Endpoint& at);
 
   void send(const Endpoint& from, const Endpoint& to, Bytes datagram);
+  // When the datagram that was sent last arrives as it was sent; nothing: it never does. For a sender that is
+  // to know what it cannot know.
+  const std::optional<Instant>& last_fate() const { return last_fate_; }
 
   // The direction from -> to between attached endpoints, made from `everywhere` when first named or used.
   Path& path(const Endpoint& from, const Endpoint& to) { return link(from, to).path; }
@@ -91,16 +97,19 @@ class SimNet {
     PathCounters counters;
     Instant last_arrival{};
     Instant burst_end{};
+    std::uint32_t burst_left = 0;  // datagrams
   };
 
   Link& link(const Endpoint& from, const Endpoint& to);
   bool happens(double chance) { return chance > 0 && random_.unit() < chance; }
   bool loses(Link& link);
+  Duration up_to(Duration most);
   Instant arrival(Link& link);
   void deliver(Link& link, Instant at, const Endpoint& source, const Endpoint& inside, ByteVector datagram);
 
   SimClock& clock_;
   SeededRandom random_;
+  std::optional<Instant> last_fate_;
   std::map<Endpoint, std::unique_ptr<Host>> hosts_;
   std::map<std::pair<Endpoint, Endpoint>, Link> links_;  // std::map: a Link& stays valid
   std::map<Endpoint, Endpoint> outside_of_;              // NAT, inside -> outside

@@ -93,6 +93,29 @@ TEST_F(SimNetTest, ReorderedDatagramsAreOvertaken) {
   EXPECT_THAT(texts(), ElementsAre("early", "late"));
 }
 
+TEST_F(SimNetTest, WhatWillComeOfADatagramIsKnownWhenItIsSent) {
+  path().delay = 25ms;
+  send("arrives");
+  EXPECT_EQ(net_.last_fate(), start_ + 25ms);
+  path().loss = 1;
+  send("lost");
+  EXPECT_FALSE(net_.last_fate());
+  path().loss = 0;
+  path().corrupt = 1;
+  send("broken");
+  EXPECT_FALSE(net_.last_fate());
+}
+
+TEST_F(SimNetTest, ABurstMayBeCountedInDatagrams) {
+  path().burst_datagrams = 20;
+  path().burst_loss = 1;
+  send("first");
+  path().burst_loss = 0;
+  send_many(30);
+  ASSERT_EQ(texts().size(), 11u);
+  EXPECT_EQ(texts().front(), "19");
+}
+
 TEST_F(SimNetTest, LossIsNearItsChance) {
   path().loss = 0.2;
   send_many(5000);
