@@ -50,6 +50,11 @@ std::string_view take_video_quality(StartRequest& request, std::string_view valu
   return request.video_quality ? "" : "must be low, medium or high";
 }
 
+std::string_view take_damage(StartRequest& request, std::string_view value) {
+  request.damage = recording::parse_damage_mode(value);
+  return request.damage ? "" : "must be keep or drop";
+}
+
 std::string_view take_participant(StartRequest& request, std::string_view value) {
   const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
   if (value.empty() || value.size() > 256 || std::ranges::any_of(value, is_control)) {
@@ -85,15 +90,16 @@ std::string_view take_token(StartRequest& request, std::string_view value) {
   return {};
 }
 
-constexpr std::array<Field, 9> start_fields{{{"mint_id", take_mint_id},
-                                             {"format", take_format},
-                                             {"output_format", take_format},
-                                             {"audio", take_audio},
-                                             {"video_quality", take_video_quality},
-                                             {"participant", take_participant},
-                                             {"participants", take_participants},
-                                             {"livekit_url", take_livekit_url},
-                                             {"token", take_token}}};
+constexpr std::array<Field, 10> start_fields{{{"mint_id", take_mint_id},
+                                              {"format", take_format},
+                                              {"output_format", take_format},
+                                              {"audio", take_audio},
+                                              {"video_quality", take_video_quality},
+                                              {"damage", take_damage},
+                                              {"participant", take_participant},
+                                              {"participants", take_participants},
+                                              {"livekit_url", take_livekit_url},
+                                              {"token", take_token}}};
 constexpr std::span<const Field> stop_fields = std::span(start_fields).first(1);
 
 std::unexpected<FieldError> wrong(std::string_view field, std::string message) {

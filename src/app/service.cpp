@@ -133,6 +133,7 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.output.track_wait = config_.track_wait;
   options.output.hold_off = config_.recovery_window + 500ms;
   options.recovery_window = config_.recovery_window;
+  options.damage = request.damage.value_or(config_.damage);
   options.keyframe_interval = config_.keyframe_interval;
   options.gap_limit = config_.gap_limit;
   return options;
