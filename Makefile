@@ -1,7 +1,7 @@
 # Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test prove san tsan lint format clean packages peers
+.PHONY: help run build test prove soak san tsan lint format clean packages peers
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ prove: peers build  ## repeat every figure that the project promises, in full co
 	@cmake --build --preset release --target recording_test
 	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*'
 	@scripts/run_e2e.sh --prove
+
+soak: build  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails
+	@cmake --build --preset release --target recording_test rtp_test
+	@python3 scripts/soak.py
 
 san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset san && cmake --build --preset san && ctest --preset san

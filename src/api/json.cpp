@@ -22,9 +22,22 @@ double rounded_seconds(double seconds) {
 }
 
 json::object to_json(const recording::PacketCounts& packets) {
-  return {{"expected", packets.expected},    {"written", packets.written}, {"lost", packets.lost},
-          {"dropped", packets.dropped},      {"pending", packets.pending}, {"recovered", packets.recovered},
-          {"duplicates", packets.duplicates}};
+  json::object dropped_by;
+  for (std::size_t i = 0; i < packets.dropped_by.size(); ++i) {
+    if (packets.dropped_by[i] > 0) dropped_by[recording::drop_cause_name(i)] = packets.dropped_by[i];
+  }
+  return {{"expected", packets.expected},
+          {"written", packets.written},
+          {"lost", packets.lost},
+          {"dropped", packets.dropped},
+          {"pending", packets.pending},
+          {"recovered", packets.recovered},
+          {"duplicates", packets.duplicates},
+          {"late", packets.late},
+          {"recovered_by", json::object{{"nack", packets.recovered_nack},
+                                        {"rtx", packets.recovered_rtx},
+                                        {"red", packets.recovered_red}}},
+          {"dropped_by", std::move(dropped_by)}};
 }
 
 json::object to_json(const recording::TrackStatus& track) {
@@ -35,6 +48,7 @@ json::object to_json(const recording::TrackStatus& track) {
                       {"frames", track.frames},
                       {"filler_frames", track.filler_frames},
                       {"frames_lost", track.frames_lost},
+                      {"frames_damaged", track.frames_damaged},
                       {"packets", to_json(track.packets)}};
   if (track.kind == media::Kind::video) {
     object["width"] = track.width;

@@ -18,6 +18,12 @@ constexpr std::size_t state_count = std::to_underlying(recording::State::failed)
 constexpr std::array<std::string_view, webhook_outcome_count> webhook_outcome_names{"acted", "ignored",
                                                                                     "refused", "invalid"};
 
+struct FrameCounts {
+  std::uint64_t lost = 0;
+  std::uint64_t damaged = 0;
+  std::uint64_t filler = 0;
+};
+
 // All recordings of one mint id.
 struct Series {
   std::string_view mint_id;
@@ -27,6 +33,7 @@ struct Series {
   double zero_packet_streak = 0;
   double gap_seconds = 0;
   std::array<recording::PacketCounts, 2> packets{};  // by media::Kind
+  std::array<FrameCounts, 2> frames{};
 
   void add(const recording::Status& status);
 };
@@ -38,7 +45,12 @@ void add(recording::PacketCounts& sum, const recording::PacketCounts& counts) {
   sum.dropped += counts.dropped;
   sum.pending += counts.pending;
   sum.recovered += counts.recovered;
+  sum.recovered_nack += counts.recovered_nack;
+  sum.recovered_rtx += counts.recovered_rtx;
+  sum.recovered_red += counts.recovered_red;
   sum.duplicates += counts.duplicates;
+  sum.late += counts.late;
+  for (std::size_t i = 0; i < sum.dropped_by.size(); ++i) sum.dropped_by[i] += counts.dropped_by[i];
 }
 
 void Series::add(const recording::Status& status) {
@@ -50,6 +62,10 @@ void Series::add(const recording::Status& status) {
   gap_seconds += to_seconds(status.gap_time);
   for (const recording::TrackStatus& track : status.tracks) {
     api::add(packets[std::to_underlying(track.kind)], track.packets);
+    FrameCounts& sum = frames[std::to_underlying(track.kind)];
+    sum.lost += track.frames_lost;
+    sum.damaged += track.frames_damaged;
+    sum.filler += track.filler_frames;
   }
 }
 
@@ -125,22 +141,48 @@ void write_recordings(Page& page, const std::vector<Series>& all) {
 
 using Count = std::uint64_t recording::PacketCounts::*;
 
-void write_packets(Page& page, const std::vector<Series>& all, Count count, std::string_view outcome = {}) {
+constexpr std::array kinds{media::Kind::audio, media::Kind::video};
+
+// `more`: further labels, e.g. ",outcome=\"lost\"".
+std::string labels(const Series& series, media::Kind kind, std::string_view more = {}) {
+  return fmt::format("{{mint_id=\"{}\",kind=\"{}\"{}}}", series.mint_id, media::to_string(kind), more);
+}
+
+void write_packets(Page& page, const std::vector<Series>& all, Count count, std::string_view more = {}) {
   for (const Series& series : all) {
-    for (const media::Kind kind : {media::Kind::audio, media::Kind::video}) {
-      const std::string end = outcome.empty() ? "}" : fmt::format(",outcome=\"{}\"}}", outcome);
-      page.sample(series.packets[std::to_underlying(kind)].*count,
-                  fmt::format("{{mint_id=\"{}\",kind=\"{}\"{}", series.mint_id, media::to_string(kind), end));
+    for (const media::Kind kind : kinds)
+      page.sample(series.packets[std::to_underlying(kind)].*count, labels(series, kind, more));
+  }
+}
+
+void write_drops(Page& page, const std::vector<Series>& all) {
+  page.family("recording_packets_dropped_total", "counter",
+              "Packets dropped, by cause; causes that were not seen are left out.");
+  for (const Series& series : all) {
+    for (const media::Kind kind : kinds) {
+      const auto& dropped = series.packets[std::to_underlying(kind)].dropped_by;
+      for (std::size_t i = 0; i < dropped.size(); ++i) {
+        if (dropped[i] == 0) continue;
+        page.sample(dropped[i],
+                    labels(series, kind, fmt::format(",cause=\"{}\"", recording::drop_cause_name(i))));
+      }
     }
+  }
+}
+
+void write_frames(Page& page, const std::vector<Series>& all, std::uint64_t FrameCounts::*count) {
+  for (const Series& series : all) {
+    for (const media::Kind kind : kinds)
+      page.sample(series.frames[std::to_underlying(kind)].*count, labels(series, kind));
   }
 }
 
 void write_packets(Page& page, const std::vector<Series>& all) {
   using recording::PacketCounts;
   page.family("recording_packets_total", "counter", "Packets whose fate is settled, by outcome.");
-  write_packets(page, all, &PacketCounts::written, "written");
-  write_packets(page, all, &PacketCounts::lost, "lost");
-  write_packets(page, all, &PacketCounts::dropped, "dropped");
+  write_packets(page, all, &PacketCounts::written, R"(,outcome="written")");
+  write_packets(page, all, &PacketCounts::lost, R"(,outcome="lost")");
+  write_packets(page, all, &PacketCounts::dropped, R"(,outcome="dropped")");
   page.family("recording_packets_pending", "gauge",
               "Packets still awaited, or part of a frame not yet whole.");
   write_packets(page, all, &PacketCounts::pending);
@@ -148,10 +190,23 @@ void write_packets(Page& page, const std::vector<Series>& all) {
               "Packets expected: written, lost, dropped and pending.");
   write_packets(page, all, &PacketCounts::expected);
   page.family("recording_packets_recovered_total", "counter",
-              "Packets that came only because we asked again.");
-  write_packets(page, all, &PacketCounts::recovered);
+              "Packets that did not come by themselves, by what brought them.");
+  write_packets(page, all, &PacketCounts::recovered_nack, R"(,by="nack")");
+  write_packets(page, all, &PacketCounts::recovered_rtx, R"(,by="rtx")");
+  write_packets(page, all, &PacketCounts::recovered_red, R"(,by="red")");
   page.family("recording_packets_duplicate_total", "counter", "Packets that came more than once.");
   write_packets(page, all, &PacketCounts::duplicates);
+  page.family("recording_packets_late_total", "counter", "Packets that came after they were given up.");
+  write_packets(page, all, &PacketCounts::late);
+  write_drops(page, all);
+  page.family("recording_frames_lost_total", "counter", "Frames that never became whole.");
+  write_frames(page, all, &FrameCounts::lost);
+  page.family("recording_frames_damaged_total", "counter",
+              "Frames that followed a lost one, before the next key frame.");
+  write_frames(page, all, &FrameCounts::damaged);
+  page.family("recording_frames_filler_total", "counter",
+              "Frames of silence or repeated pictures that we made.");
+  write_frames(page, all, &FrameCounts::filler);
 }
 
 void write_latency(Page& page, const storage::LatencyHistogram& histogram) {

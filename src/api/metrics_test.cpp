@@ -24,6 +24,11 @@ recording::Status recording_of(std::string mint_id, std::uint64_t size) {
   status.tracks.emplace_back();
   status.tracks[0].packets = {
       .expected = 100, .written = 90, .lost = 4, .dropped = 3, .pending = 3, .recovered = 2, .duplicates = 1};
+  status.tracks[0].packets.recovered_rtx = 2;
+  status.tracks[0].packets.late = 5;
+  status.tracks[0].packets.dropped_by[0] = 3;
+  status.tracks[0].frames_lost = 6;
+  status.tracks[0].frames_damaged = 7;
   return status;
 }
 
@@ -66,6 +71,16 @@ TEST(Metrics, show_each_recording_by_its_mint_id) {
   EXPECT_EQ(samples.at("recording_zero_packet_streak{mint_id=\"a\"}"), 0.25);
   EXPECT_EQ(samples.at("recording_state{mint_id=\"a\",state=\"recording\"}"), 1);
   EXPECT_EQ(samples.at("recording_metrics_omitted"), 0);
+}
+
+TEST(Metrics, say_what_recovered_packets_and_why_they_were_dropped) {
+  auto samples = parse(render_metrics(std::vector{recording_of("a", 0), recording_of("a", 0)}, {}, 10));
+  EXPECT_EQ(samples.at(R"(recording_packets_recovered_total{mint_id="a",kind="video",by="rtx"})"), 4);
+  EXPECT_EQ(samples.at(R"(recording_packets_recovered_total{mint_id="a",kind="video",by="red"})"), 0);
+  EXPECT_EQ(samples.at(R"(recording_packets_dropped_total{mint_id="a",kind="video",cause="incomplete"})"), 6);
+  EXPECT_EQ(samples.at(R"(recording_packets_late_total{mint_id="a",kind="video"})"), 10);
+  EXPECT_EQ(samples.at(R"(recording_frames_lost_total{mint_id="a",kind="video"})"), 12);
+  EXPECT_EQ(samples.at(R"(recording_frames_damaged_total{mint_id="a",kind="video"})"), 14);
 }
 
 TEST(Metrics, packets_add_up_by_outcome) {

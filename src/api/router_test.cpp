@@ -196,13 +196,14 @@ TEST_F(RouterTest, start_answers_201_with_the_whole_status) {
 TEST_F(RouterTest, start_takes_its_options_from_the_body) {
   const Answer answer =
       post("/api/recording/start", R"({"mint_id": "a:b", "output_format": "mkv", "audio": "copy",
-      "video_quality": "low", "participants": "all", "livekit_url": "ws://other:7880", "token": "t", "participant": null,
+      "video_quality": "low", "damage": "drop", "participants": "all", "livekit_url": "ws://other:7880", "token": "t", "participant": null,
       "gap_limit": 90, "mute_limit": "5m"})");
   EXPECT_EQ(answer.status(), 201) << answer.response.body;
   EXPECT_EQ(recorder_.last.mint_id, "a:b");
   EXPECT_EQ(recorder_.last.format, container::Format::mkv);
   EXPECT_EQ(recorder_.last.audio, recording::AudioMode::copy);
   EXPECT_EQ(recorder_.last.video_quality, recording::VideoQuality::low);
+  EXPECT_EQ(recorder_.last.damage, recording::DamageMode::drop);
   EXPECT_EQ(recorder_.last.participants, Participants::all);
   EXPECT_EQ(recorder_.last.livekit_url, "ws://other:7880");
   EXPECT_EQ(recorder_.last.token, "t");
@@ -255,6 +256,7 @@ TEST_F(RouterTest, bad_input_names_the_field) {
       {"/api/recording/start/a", R"({"format": 1})", 422, "format"},
       {"/api/recording/start/a", R"({"audio": "mp3"})", 422, "audio"},
       {"/api/recording/start/a", R"({"video_quality": "best"})", 422, "video_quality"},
+      {"/api/recording/start/a", R"({"damage": "mend"})", 422, "damage"},
       {"/api/recording/start/a", R"({"participant": "a\nb"})", 422, "participant"},
       {"/api/recording/start/a", R"({"participants": "some"})", 422, "participants"},
       {"/api/recording/start/a", R"({"participants": "all", "participant": "x"})", 422, "participants"},

@@ -53,6 +53,11 @@ std::string_view take_video_quality(StartRequest& request, std::string_view valu
   return request.video_quality ? "" : "must be low, medium or high";
 }
 
+std::string_view take_damage(StartRequest& request, std::string_view value) {
+  request.damage = recording::parse_damage_mode(value);
+  return request.damage ? "" : "must be keep or drop";
+}
+
 std::string_view take_participant(StartRequest& request, std::string_view value) {
   const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
   if (value.empty() || value.size() > 256 || std::ranges::any_of(value, is_control)) {
@@ -102,11 +107,12 @@ std::string_view take_mute_limit(StartRequest& request, std::string_view value) 
   return take_limit(request.mute_limit, value);
 }
 
-constexpr std::array<Field, 11> start_fields{{{"mint_id", take_mint_id},
+constexpr std::array<Field, 12> start_fields{{{"mint_id", take_mint_id},
                                               {"format", take_format},
                                               {"output_format", take_format},
                                               {"audio", take_audio},
                                               {"video_quality", take_video_quality},
+                                              {"damage", take_damage},
                                               {"participant", take_participant},
                                               {"participants", take_participants},
                                               {"livekit_url", take_livekit_url},

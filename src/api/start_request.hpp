@@ -26,6 +26,7 @@ struct StartRequest {
   std::optional<container::Format> format;
   std::optional<recording::AudioMode> audio;
   std::optional<recording::VideoQuality> video_quality;
+  std::optional<recording::DamageMode> damage;
   std::string participant;  // identity, UTF-8 without control characters, at most 256 bytes; empty: any
   Participants participants = Participants::one;
   std::string livekit_url;  // ws or wss; empty: the configured one

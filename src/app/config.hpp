@@ -34,6 +34,7 @@ struct Config {
 
   container::Format format = container::Format::mpegts;
   recording::AudioMode audio = recording::AudioMode::aac;
+  recording::DamageMode damage = recording::DamageMode::keep;
   std::optional<recording::VideoQuality> video_quality;  // nothing: the top layer
   bool fill = true;
 

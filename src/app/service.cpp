@@ -125,6 +125,7 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.output.track_wait = config_.track_wait;
   options.output.hold_off = config_.recovery_window + 500ms;
   options.recovery_window = config_.recovery_window;
+  options.damage = request.damage.value_or(config_.damage);
   options.keyframe_interval = config_.keyframe_interval;
   options.gap_limit = request.gap_limit.value_or(config_.gap_limit);
   options.mute_limit = request.mute_limit.value_or(config_.mute_limit);

@@ -121,6 +121,18 @@ struct Type<recording::AudioMode> {
 };
 
 template <>
+struct Type<recording::DamageMode> {
+  static constexpr std::string_view name = "keep|drop";
+  static std::string_view read(std::string_view text, recording::DamageMode& value) {
+    const auto parsed = recording::parse_damage_mode(text);
+    if (!parsed) return "must be keep or drop";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(recording::DamageMode value) { return std::string(recording::to_string(value)); }
+};
+
+template <>
 struct Type<std::optional<recording::VideoQuality>> {
   static constexpr std::string_view name = "low|medium|high";
   static std::string_view read(std::string_view text, std::optional<recording::VideoQuality>& value) {
@@ -247,6 +259,8 @@ std::vector<Setting> make_settings() {
            "all tracks muted for longer than this ends the recording; 0: never"),
       make("recovery_window", HOLDFAST_FIELD(recovery_window),
            "how long to wait for, and ask for, a lost packet; up to 10s"),
+      make("damage", HOLDFAST_FIELD(damage),
+           "video after a lost frame, up to the next key frame: keep it, marked in the journal, or drop it"),
       make("keyframe_interval", HOLDFAST_FIELD(keyframe_interval),
            "ask for a key frame when none came for so long; 0: never"),
       make("min_free", HOLDFAST_FIELD(min_free), "no new recording with less free space than this"),

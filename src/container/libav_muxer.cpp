@@ -165,6 +165,11 @@ Result<void> LibavMuxer::write(const media::Frame& frame, ByteVector& out) {
   packet_->stream_index = frame.track;
   packet_->pts = av_rescale_q(frame.pts, tick, stream.time_base);
   packet_->dts = av_rescale_q(frame.dts, tick, stream.time_base);
+  // Matroska counts in milliseconds: frames a tick apart would share one.
+  auto& last = tracks_[frame.track].last_written_dts;
+  if (last && packet_->dts <= *last) packet_->dts = *last + 1;
+  packet_->pts = std::max(packet_->pts, packet_->dts);
+  last = packet_->dts;
   packet_->duration = av_rescale_q(duration_of(frame), tick, stream.time_base);
   packet_->flags = frame.picture == media::Picture::key ? AV_PKT_FLAG_KEY : 0;
   // libavformat does not write into a packet's bytes, but its type cannot say so.

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/test_seeds.hpp"
 #include "codec/packetizer.hpp"
 #include "recording/session_test.hpp"
 #include "sim/sim_forwarder.hpp"
@@ -10,16 +11,9 @@ namespace {
 
 using sim::Fate;
 
-// HOLDFAST_SEED=n begins with that seed, HOLDFAST_SEEDS=n takes so many of them; make prove takes 200.
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-std::uint64_t first_seed() {
-  return from_environment("HOLDFAST_SEED", 1);
-}
-std::uint64_t seeds() {
-  return from_environment("HOLDFAST_SEEDS", std::getenv("HOLDFAST_PROVE") != nullptr ? 200 : 2);
+// make prove takes 200.
+std::vector<std::uint64_t> seeds() {
+  return test_seeds(std::getenv("HOLDFAST_PROVE") != nullptr ? 200 : 2);
 }
 
 // What the network does from server to recorder and back, and how much there is to send.
@@ -225,7 +219,7 @@ TEST_P(RecoveryTest, TheRecorderLosesExactlyWhatWasPastSaving) {
   const Duration one_round_trip = conditions.round_trip + 30ms;
   Tally all;
   Tally without_waiting;
-  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(); ++seed) {
+  for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(testing::Message() << "replay with HOLDFAST_SEED=" << seed << " HOLDFAST_SEEDS=1");
     {
       World world(conditions, patience, seed);
@@ -237,6 +231,13 @@ TEST_P(RecoveryTest, TheRecorderLosesExactlyWhatWasPastSaving) {
         EXPECT_EQ(counts.expected, tally.sent) << media::to_string(kind);
         EXPECT_EQ(counts.pending, 0u) << media::to_string(kind);
         EXPECT_EQ(counts.lost, tally.past_saving()) << media::to_string(kind);
+        EXPECT_EQ(counts.late, 0u) << media::to_string(kind);
+        // Where nothing overtakes, what came by itself and what was recovered are told apart exactly.
+        if (conditions.down.reorder == 0) {
+          const std::uint64_t recovered = kind == Kind::video ? counts.recovered_rtx : counts.recovered_nack;
+          EXPECT_EQ(recovered, tally.lost_at_first - counts.lost) << media::to_string(kind);
+          EXPECT_EQ(recovered, counts.recovered) << media::to_string(kind);
+        }
         all += tally;
       }
     }

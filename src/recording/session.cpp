@@ -12,6 +12,7 @@ namespace {
 
 constexpr Duration housekeeping_interval = std::chrono::seconds(1);
 constexpr Duration anchor_interval = std::chrono::seconds(10);
+constexpr Duration ledger_interval = std::chrono::minutes(1);
 constexpr std::array both_kinds{media::Kind::audio, media::Kind::video};
 
 std::optional<media::Codec> codec_named(std::string_view name) {
@@ -40,11 +41,29 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
       source.retransmission = rtp::ReceiveStream::Retransmission::nack;
     }
   }
+  // A LiveKit server (its tracks are TR_...) leaves NACK out of its offer once a publisher sends RED, but
+  // answers it all the same: holes wider than the redundancy are asked for.
+  const auto red = std::ranges::find(section.codecs, "red", &sdp::NegotiatedCodec::name);
+  const auto opus = std::ranges::find(section.codecs, "opus", &sdp::NegotiatedCodec::name);
+  if (red != section.codecs.end() && opus != section.codecs.end()) {
+    source.red = {red->payload_type, opus->payload_type};
+    if (section.track_id.starts_with("TR_")) source.retransmission = rtp::ReceiveStream::Retransmission::nack;
+  }
   if (!rtx.types.empty()) {
     rtx.ssrc = rtx_ssrc;
     source.rtx = std::move(rtx);
   }
   return source;
+}
+
+// One connection, one sequence: the m-lines agree on the id (RFC 8843 section 9.2).
+std::uint8_t transport_id(const std::vector<sdp::MediaSection>& sections) {
+  for (const sdp::MediaSection& section : sections) {
+    for (const sdp::Extension& extension : section.extensions) {
+      if (extension.uri == sdp::transport_cc_uri) return extension.id;
+    }
+  }
+  return 0;
 }
 
 }  // namespace
@@ -80,6 +99,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
       armed_(options_.arming == Arming::armed),
       next_housekeeping_(now.instant + housekeeping_interval),
       next_anchor_(now.instant + anchor_interval),
+      next_ledger_(now.instant + ledger_interval),
       last_housekeeping_(now.instant) {
   for (const media::Kind kind : both_kinds) {
     slots_[static_cast<std::size_t>(kind)] = std::make_unique<Slot>(
@@ -93,12 +113,19 @@ void Session::reconnect(const Now& now) {
   peer::Config config;
   config.certificate = environment_.certificate;
   config.local = local_;
+  transport_id_ = 0;
+  transport_feedback_ = {};
   peer_ = std::make_unique<peer::Peer>(std::move(config), environment_.random);
 }
 
 Result<std::string> Session::accept_offer(const Now& now, std::string_view offer) {
-  auto answer = peer_->accept_offer(now.instant, offer, sdp::AnswerPolicy{});
-  if (answer) bind_sources(now.instant);
+  sdp::AnswerPolicy policy;
+  policy.transport_cc = sdp::TransportCc::on;
+  auto answer = peer_->accept_offer(now.instant, offer, policy);
+  if (answer) {
+    bind_sources(now.instant);
+    transport_id_ = transport_id(peer_->sections());
+  }
   return answer;
 }
 
@@ -183,10 +210,19 @@ void Session::on_rtp(Instant arrival, MutableBytes bytes) {
   }
   const auto packet = rtp::Packet::parse(bytes);
   if (!packet) return;
+  if (transport_id_ != 0) take_transport_sequence(*packet, arrival);
   Track* track = find_track(*packet, arrival);
   if (track == nullptr) return;
   track->handle_packet(arrival, *packet);
   if (gap_from_ && track->last_packet() == arrival) gap_to_ = std::min(gap_to_, arrival);
+}
+
+// The feedback must name an SSRC that the sender sends: a LiveKit server gives it to that downtrack.
+void Session::take_transport_sequence(const rtp::Packet& packet, Instant arrival) {
+  const auto number = packet.extension(transport_id_);
+  if (!number || number->size() != 2) return;
+  newest_source_ = packet.ssrc;
+  transport_feedback_.handle_packet(load_u16(number->data()), arrival);
 }
 
 void Session::on_rtcp(Instant arrival, MutableBytes packet) {
@@ -233,12 +269,62 @@ void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arr
   frame.damage = coded.damage;
   frame.packets = coded.packets;
   frame.payload = coded.payload;
+  if (track.kind() == media::Kind::video) watch_damage(slot(track.kind()), frame);
+  if (frame.damage != media::Damage::none && options_.damage == DamageMode::drop) {
+    track.ledger().drop(rtp::DropCause::damaged, coded.packets);
+    return;
+  }
   const TimedFrame timed{frame, format};
   const Now now = at(arrival);
   const Outcome outcome =
       track.kind() == media::Kind::video ? output_.push_video(timed, now) : output_.push_audio(timed, now);
   settle(track, coded.packets, outcome);
   if (track.kind() == media::Kind::video && output_.needs_key_frame()) track.request_key_frame(arrival);
+}
+
+// A key frame is never damaged, so it ends the span.
+void Session::watch_damage(Slot& slot, const media::Frame& frame) {
+  if (frame.damage == media::Damage::none) {
+    if (slot.damage && frame.picture == media::Picture::key && !std::exchange(slot.damage_over, true))
+      slot.damage->to_pts = frame.pts;
+    return;
+  }
+  ++slot.frames_damaged;
+  if (!slot.damage) {
+    slot.damage = storage::DamageEvent{journal_track(slot.track.kind()), frame.pts, frame.pts, 0,
+                                       std::string(to_string(options_.damage))};
+  }
+  slot.damage->to_pts = frame.pts;
+  slot.damage_over = false;
+  ++slot.damage->frames;
+}
+
+void Session::note_damage(Slot& slot, const Now& now, bool all) {
+  if (!slot.damage || (!slot.damage_over && !all)) return;
+  if (output_.note(*slot.damage, now)) slot.damage.reset();
+}
+
+void Session::note_ledger(media::Kind kind, const Now& now) {
+  const TrackStatus track = track_status(kind);
+  const PacketCounts& packets = track.packets;
+  if (packets.expected == 0) return;
+  storage::LedgerEvent event;
+  event.track = journal_track(kind);
+  event.expected = packets.expected;
+  event.written = packets.written;
+  event.lost = packets.lost;
+  event.dropped = packets.dropped;
+  event.pending = packets.pending;
+  event.recovered_nack = packets.recovered_nack;
+  event.recovered_rtx = packets.recovered_rtx;
+  event.recovered_red = packets.recovered_red;
+  event.duplicates = packets.duplicates;
+  event.late = packets.late;
+  event.frames = track.frames;
+  event.frames_lost = track.frames_lost;
+  event.frames_damaged = track.frames_damaged;
+  event.filler_frames = track.filler_frames;
+  output_.note(event, now);
 }
 
 void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
@@ -277,7 +363,8 @@ void Session::handle_tick(const Now& now, Outbox& outbox) {
 
 Instant Session::deadline() const {
   if (finishing_) return output_.deadline();
-  Instant earliest = std::min({output_.deadline(), next_housekeeping_, peer_->deadline()});
+  Instant earliest =
+      std::min({output_.deadline(), next_housekeeping_, peer_->deadline(), transport_feedback_.deadline()});
   for (const auto& slot : slots_) earliest = std::min(earliest, slot->track.deadline());
   return earliest;
 }
@@ -292,6 +379,11 @@ void Session::send_feedback(Instant now, Outbox& outbox) {
     slot->track.append_feedback(now, builder);
     if (!builder.empty()) peer_->send_rtcp(feedback_, outbox);
   }
+  if (transport_feedback_.deadline() > now) return;
+  feedback_.clear();
+  rtp::RtcpBuilder builder(feedback_, own_ssrc_);
+  transport_feedback_.append(now, newest_source_, builder);
+  peer_->send_rtcp(feedback_, outbox);
 }
 
 bool Session::picture_expected() const {
@@ -375,9 +467,13 @@ void Session::keep_journal(const Now& now) {
 
   const bool anchors_due = now.instant >= next_anchor_;
   if (anchors_due) next_anchor_ = now.instant + anchor_interval;
+  const bool ledger_due = now.instant >= next_ledger_;
+  if (ledger_due) next_ledger_ = now.instant + ledger_interval;
   for (const media::Kind kind : both_kinds) {
     Slot& slot = this->slot(kind);
     note_losses(kind, now);
+    note_damage(slot, now, false);
+    if (ledger_due) note_ledger(kind, now);
     if (!anchors_due || !slot.track.last_packet()) continue;
     if (const auto anchor = slot.track.clock().anchor()) {
       output_.note(storage::AnchorEvent{journal_track(kind), anchor->rtp, anchor->ntp, anchor->pts}, now);
@@ -418,7 +514,11 @@ void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output:
   finishing_ = true;
   peer_->close(outbox);
   output_.drain(now, [this, reason = std::move(reason), finished = std::move(finished)]() mutable {
-    for (const media::Kind kind : both_kinds) note_losses(kind, now_);
+    for (const media::Kind kind : both_kinds) {
+      note_losses(kind, now_);
+      note_damage(slot(kind), now_, true);
+      note_ledger(kind, now_);
+    }
     output_.finish(std::move(reason), now_, std::move(finished));
   });
 }
@@ -441,8 +541,20 @@ TrackStatus Session::track_status(media::Kind kind) const {
   status.filler_frames = video ? output_.video_filler_frames() : output_.audio_filler_frames();
   status.frames_lost = track.frames_lost();
   const rtp::Ledger& ledger = track.ledger();
-  status.packets = {ledger.expected(), ledger.written(),   ledger.lost(),      ledger.dropped(),
-                    ledger.pending(),  ledger.recovered(), ledger.duplicates()};
+  status.frames_damaged = slot(kind).frames_damaged;
+  status.packets.expected = ledger.expected();
+  status.packets.written = ledger.written();
+  status.packets.lost = ledger.lost();
+  status.packets.dropped = ledger.dropped();
+  status.packets.pending = ledger.pending();
+  status.packets.recovered = ledger.recovered();
+  status.packets.recovered_nack = ledger.recovered(rtp::Recovery::nack);
+  status.packets.recovered_rtx = ledger.recovered(rtp::Recovery::rtx);
+  status.packets.recovered_red = ledger.recovered(rtp::Recovery::red);
+  status.packets.duplicates = ledger.duplicates();
+  status.packets.late = ledger.late();
+  for (const rtp::DropCause cause : rtp::all_drop_causes)
+    status.packets.dropped_by[static_cast<std::size_t>(cause)] = ledger.dropped(cause);
   return status;
 }
 

@@ -20,6 +20,7 @@
 #include "recording/status.hpp"
 #include "recording/track.hpp"
 #include "rtp/packet_pool.hpp"
+#include "rtp/transport_feedback.hpp"
 
 namespace holdfast::recording {
 
@@ -39,6 +40,7 @@ struct SessionOptions {
   Duration gap_limit = std::chrono::seconds(60);  // 0: never ends for silence
   Duration mute_limit{};                          // all tracks muted for so long; 0: never ends for that
   Nack nack = Nack::where_offered;
+  DamageMode damage = DamageMode::keep;
   std::vector<Endpoint> local;  // our candidates
   Arming arming = Arming::armed;
 };
@@ -133,6 +135,11 @@ class Session final : private peer::Sink, private TrackOwner {
     std::array<std::uint64_t, rtp::drop_causes> dropped_noted{};
     std::uint64_t frames_lost_noted = 0;
     media::Ticks stepped_noted = 0;
+    // Pictures that followed a lost one: all of them, those not yet in the journal, and whether more may
+    // come.
+    std::uint64_t frames_damaged = 0;
+    std::optional<storage::DamageEvent> damage;
+    bool damage_over = false;
     ByteVector reorder_config;  // the parameter sets for which the reorder depth was set
   };
 
@@ -148,7 +155,11 @@ class Session final : private peer::Sink, private TrackOwner {
   Track* find_track(const rtp::Packet& packet, Instant now);
   static void settle(Track& track, std::uint32_t packets, Outcome outcome);
   static void set_reorder_depth(Slot& slot);
+  void watch_damage(Slot& slot, const media::Frame& frame);
+  void note_damage(Slot& slot, const Now& now, bool all);
+  void note_ledger(media::Kind kind, const Now& now);
   void send_feedback(Instant now, Outbox& outbox);
+  void take_transport_sequence(const rtp::Packet& packet, Instant arrival);
   void watch_gap(const Now& now);
   void end_gap(const Now& now, Instant to);
   bool is_over_limit(Duration span, Duration limit, std::string_view reason);
@@ -173,6 +184,10 @@ class Session final : private peer::Sink, private TrackOwner {
   std::unique_ptr<peer::Peer> peer_;
   Ssrc own_ssrc_;
   ByteVector feedback_;
+  // Where the sender wants to know when its packets came (transport-cc): the header extension's id.
+  std::uint8_t transport_id_ = 0;  // 0: it does not
+  rtp::TransportFeedback transport_feedback_;
+  Ssrc newest_source_;
 
   Instant quiet_since_;  // silence counts from here, or from the last packet if that is later
   std::optional<Instant> muted_since_;
@@ -187,6 +202,7 @@ class Session final : private peer::Sink, private TrackOwner {
   bool finishing_ = false;
   Instant next_housekeeping_;
   Instant next_anchor_;
+  Instant next_ledger_;
   std::uint64_t bytes_at_housekeeping_ = 0;
   Instant last_housekeeping_;
   double write_rate_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/time.hpp"
 #include "container/muxer.hpp"
 #include "media/frame.hpp"
+#include "rtp/ledger.hpp"
 
 namespace holdfast::recording {
 
@@ -29,20 +31,32 @@ enum class AudioMode : std::uint8_t { aac, copy };
 std::string_view to_string(AudioMode mode);
 std::optional<AudioMode> parse_audio_mode(std::string_view name);
 
+// What becomes of video frames that follow a lost one, up to the next key frame: they may not look right.
+enum class DamageMode : std::uint8_t { keep, drop };
+std::string_view to_string(DamageMode mode);
+std::optional<DamageMode> parse_damage_mode(std::string_view name);
+
 enum class VideoQuality : std::uint8_t { low, medium, high };
 std::string_view to_string(VideoQuality quality);
 std::optional<VideoQuality> parse_video_quality(std::string_view name);
 
 // Of one track: expected = written + lost + dropped + pending, at any instant.
 struct PacketCounts {
-  std::uint64_t expected = 0;    // from the first sequence number to the highest seen
-  std::uint64_t written = 0;     // in frames handed to the container
-  std::uint64_t lost = 0;        // never came within the recovery window
-  std::uint64_t dropped = 0;     // came, but belonged to nothing whole, or could not be stored
-  std::uint64_t pending = 0;     // missing and still awaited, or received and part of a frame not yet whole
-  std::uint64_t recovered = 0;   // came only because we asked (of written, dropped or pending)
-  std::uint64_t duplicates = 0;  // not part of the sum
+  std::uint64_t expected = 0;   // from the first sequence number to the highest seen
+  std::uint64_t written = 0;    // in frames handed to the container
+  std::uint64_t lost = 0;       // never came within the recovery window
+  std::uint64_t dropped = 0;    // came, but belonged to nothing whole, or could not be stored
+  std::uint64_t pending = 0;    // missing and still awaited, or received and part of a frame not yet whole
+  std::uint64_t recovered = 0;  // did not come by themselves (of written, dropped or pending): those ...
+  std::uint64_t recovered_nack = 0;  // ... sent again because we asked
+  std::uint64_t recovered_rtx = 0;   // ... the same, under an SSRC of their own (RFC 4588)
+  std::uint64_t recovered_red = 0;   // ... rebuilt from redundancy (RFC 2198)
+  std::uint64_t duplicates = 0;      // not part of the sum, as is
+  std::uint64_t late = 0;            // what came after it was given up
+  std::array<std::uint64_t, rtp::drop_causes> dropped_by{};  // cause
 };
+// As the journal and the API say it; `index` in PacketCounts::dropped_by.
+std::string_view drop_cause_name(std::size_t index);
 
 struct TrackStatus {
   media::Kind kind = media::Kind::video;
@@ -55,7 +69,8 @@ struct TrackStatus {
   bool muted = false;
   std::uint64_t frames = 0;
   std::uint64_t filler_frames = 0;
-  std::uint64_t frames_lost = 0;
+  std::uint64_t frames_lost = 0;     // begun or known to be missing, and never whole
+  std::uint64_t frames_damaged = 0;  // followed a lost one, before the next key frame: kept or dropped
   PacketCounts packets;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "codec/opus.hpp"
+#include "codec/red.hpp"
 
 namespace holdfast::recording {
 namespace {
@@ -72,9 +73,34 @@ bool Track::takes(Ssrc ssrc) const {
 void Track::handle_packet(Instant arrival, const rtp::Packet& packet) {
   const auto before = std::exchange(last_packet_, arrival);
   made_up_ = false;
-  stream_->handle_packet(arrival, packet, *this);
+  if (source_->red && packet.payload_type == source_->red->payload_type && !packet.payload.empty()) {
+    handle_red(arrival, packet);
+  } else {
+    stream_->handle_packet(arrival, packet, *this);
+  }
   // What the server makes up is no sign of the publisher.
   if (std::exchange(made_up_, false)) last_packet_ = before;
+}
+
+// The packet goes on as the plain Opus that it carries; then its older blocks fill the holes that it showed,
+// or that were there. One that is broken goes on as it is, and is counted as malformed in its turn.
+void Track::handle_red(Instant arrival, const rtp::Packet& packet) {
+  const auto red = codec::RedPayload::parse(packet.payload);
+  if (!red) return stream_->handle_packet(arrival, packet, *this);
+  rtp::Packet opus = packet;
+  opus.payload_type = source_->red->opus;
+  opus.payload = red->primary();
+  stream_->handle_packet(arrival, opus, *this);
+  const auto older = red->older();
+  for (std::size_t before = codec::count_contiguous_opus(*red); before > 0; --before) {
+    const codec::RedPayload::Block& block = older[older.size() - before];
+    stream_->handle_redundant(arrival,
+                              {.sequence = static_cast<std::uint16_t>(packet.sequence - before),
+                               .timestamp = packet.timestamp - block.offset,
+                               .payload_type = opus.payload_type,
+                               .payload = block.payload},
+                              *this);
+  }
 }
 
 void Track::handle_sender_report(Instant arrival, const rtp::SenderReport& report) {

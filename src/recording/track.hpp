@@ -31,6 +31,12 @@ struct TrackSource {
   std::optional<rtp::Rtx> rtx;
   rtp::ReceiveStream::Retransmission retransmission = rtp::ReceiveStream::Retransmission::nack;
   std::vector<PayloadCodec> codecs;
+  // Opus with redundancy: its payload type, and that of the Opus in it.
+  struct Red {
+    PayloadType payload_type;
+    PayloadType opus;
+  };
+  std::optional<Red> red;
 };
 
 struct TrackOptions {
@@ -98,6 +104,7 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   void frame(const codec::CodedFrame& frame) override;
   void discard(codec::Discard why, std::uint32_t packets) override;
 
+  void handle_red(Instant arrival, const rtp::Packet& packet);
   std::optional<media::Codec> codec_of(PayloadType payload_type) const;
   bool hold_silence(const codec::CodedFrame& frame, Instant arrival);
   void release_silence();

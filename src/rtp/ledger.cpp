@@ -23,6 +23,8 @@ std::string_view to_string(DropCause cause) {
       return "container";
     case DropCause::overload:
       return "overload";
+    case DropCause::damaged:
+      return "damaged";
   }
   std::unreachable();
 }

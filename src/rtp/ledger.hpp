@@ -17,10 +17,18 @@ enum class DropCause : std::uint8_t {
   blank_tail,    // the server's blank pictures at the end of a track
   container,     // the file format does not take it
   overload,      // a stage of ours (transcoding) did not keep up
+  damaged,       // whole, but a frame before it is missing, and damaged pictures were not wanted
 };
+// How a packet came after all.
+enum class Recovery : std::uint8_t {
+  nack,  // sent again under its own SSRC, because we asked
+  rtx,   // sent again under the SSRC of RTX, because we asked
+  red,   // rebuilt from another packet's redundancy
+};
+inline constexpr std::size_t recoveries = 3;
 inline constexpr std::array all_drop_causes{
-    DropCause::incomplete, DropCause::no_key_frame, DropCause::malformed, DropCause::empty,
-    DropCause::disk,       DropCause::blank_tail,   DropCause::container, DropCause::overload};
+    DropCause::incomplete, DropCause::no_key_frame, DropCause::malformed, DropCause::empty,  DropCause::disk,
+    DropCause::blank_tail, DropCause::container,    DropCause::overload,  DropCause::damaged};
 inline constexpr std::size_t drop_causes = all_drop_causes.size();
 // As the journal and the API say it: "no_key_frame".
 std::string_view to_string(DropCause cause);
@@ -45,7 +53,7 @@ class Ledger {
   void drop(DropCause cause, std::uint64_t packets) { dropped_[index(cause)] += settle(packets); }
 
   // Beside the sum.
-  void add_recovered() { ++recovered_; }
+  void add_recovered(Recovery how) { ++recovered_[static_cast<std::size_t>(how)]; }
   void add_duplicate() { ++duplicates_; }
   void add_late() { ++late_; }
 
@@ -56,8 +64,9 @@ class Ledger {
   std::uint64_t dropped(DropCause cause) const { return dropped_[index(cause)]; }
   // Missing and still awaited, or received and not yet settled.
   std::uint64_t pending() const { return pending_; }
-  // Came only because a NACK asked for it (of written, dropped or pending).
-  std::uint64_t recovered() const { return recovered_; }
+  // Of written, dropped or pending: those that did not come by themselves.
+  std::uint64_t recovered() const { return recovered_[0] + recovered_[1] + recovered_[2]; }
+  std::uint64_t recovered(Recovery how) const { return recovered_[static_cast<std::size_t>(how)]; }
   std::uint64_t duplicates() const { return duplicates_; }
   // Came after it was given up (it stays lost), or from before the first packet of the stream.
   std::uint64_t late() const { return late_; }
@@ -78,7 +87,7 @@ class Ledger {
   std::uint64_t lost_ = 0;
   std::array<std::uint64_t, drop_causes> dropped_{};
   std::uint64_t pending_ = 0;
-  std::uint64_t recovered_ = 0;
+  std::array<std::uint64_t, recoveries> recovered_{};
   std::uint64_t duplicates_ = 0;
   std::uint64_t late_ = 0;
   bool overdrawn_ = false;

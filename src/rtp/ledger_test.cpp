@@ -31,7 +31,7 @@ TEST(LedgerTest, SettlingAPacketTwiceIsFoundForGood) {
 TEST(LedgerTest, WhatIsBesideTheSumDoesNotChangeIt) {
   Ledger ledger;
   ledger.expect(1);
-  ledger.add_recovered();
+  ledger.add_recovered(Recovery::rtx);
   ledger.add_duplicate();
   ledger.add_late();
   EXPECT_EQ(ledger.pending(), 1u);

@@ -62,6 +62,24 @@ void ReceiveStream::handle_packet(Instant at, const Packet& packet, Delivery& de
   accept(sequence, *arrival, delivery);
 }
 
+void ReceiveStream::handle_redundant(Instant at, const Redundant& redundant, Delivery& delivery) {
+  if (!started_ || redundant.payload.empty()) return;
+  const std::int64_t sequence =
+      highest() + distance(static_cast<std::uint16_t>(highest()), redundant.sequence);
+  if (sequence < next_ || sequence > highest() || entry(sequence).slot) return;
+  ledger_.add_recovered(Recovery::red);
+  fill(sequence,
+       {.way = Arrival::Way::red,
+        .at = at,
+        .sequence = redundant.sequence,
+        .timestamp = redundant.timestamp,
+        .payload_type = redundant.payload_type,
+        .marker = false,
+        .payload = redundant.payload},
+       delivery);
+  give_up_due(at, delivery);
+}
+
 bool ReceiveStream::learn_rtx(const Packet& packet) {
   if (!config_.rtx || config_.rtx->ssrc) return false;
   if (std::ranges::find(config_.rtx->types, packet.payload_type, &Rtx::Type::rtx) == config_.rtx->types.end())
@@ -170,9 +188,9 @@ void ReceiveStream::learn_from(const Entry& hole, std::int64_t sequence, const A
   // comes before an answer could.
   const bool resent =
       hole.volleys > 0 && (arrival.way == Arrival::Way::rtx ||
-                           (!config_.rtx && (hole.volleys > 1 || 2 * since_asked > round_trip_.smoothed())));
+                           (!config_.rtx && (hole.volleys > 1 || round_trip_.allows(since_asked))));
   if (!resent) return learn_allowance(arrival.at - hole.seen);
-  ledger_.add_recovered();
+  ledger_.add_recovered(arrival.way == Arrival::Way::rtx ? Recovery::rtx : Recovery::nack);
   learn_allowance({});
   // Only of the first ask is it certain what was answered.
   if (hole.volleys > 1) round_trip_.guess(arrival.at - hole.first_asked);

@@ -104,6 +104,14 @@ class ReceiveStream {
 
   // A packet of the media's or the RTX's SSRC; others are ignored.
   void handle_packet(Instant arrival, const Packet& packet, Delivery& delivery);
+  // What another packet carried of an older one (RFC 2198): fills its hole, if it has one.
+  struct Redundant {
+    std::uint16_t sequence;
+    std::uint32_t timestamp;
+    PayloadType payload_type;
+    Bytes payload;
+  };
+  void handle_redundant(Instant arrival, const Redundant& redundant, Delivery& delivery);
   // Whether a packet of an SSRC that nobody told of is this stream's RTX, by its payload type; its SSRC is
   // the RTX's from then on.
   bool learn_rtx(const Packet& packet);
@@ -137,7 +145,7 @@ class ReceiveStream {
  private:
   // A packet once RTX is unwrapped.
   struct Arrival {
-    enum class Way : std::uint8_t { media, rtx };
+    enum class Way : std::uint8_t { media, rtx, red };
     Way way;
     Instant at;
     std::uint16_t sequence;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/random.hpp"
+#include "base/test_seeds.hpp"
 
 namespace holdfast::rtp {
 namespace {
@@ -595,7 +596,7 @@ TEST_F(ReceiveStreamTest, ASenderReportIsKeptOnTheStreamsClock) {
 }
 
 // Seeded networks: packets are lost, delayed, doubled, and resent when asked for.
-class ReceiveStreamNetworkTest : public ReceiveStreamTest, public testing::WithParamInterface<int> {
+class ReceiveStreamNetworkTest : public ReceiveStreamTest, public testing::WithParamInterface<std::uint64_t> {
  protected:
   struct InFlight {
     std::int64_t sequence;
@@ -630,7 +631,7 @@ class ReceiveStreamNetworkTest : public ReceiveStreamTest, public testing::WithP
     now_ = instant;
   }
 
-  SeededRandom random_{static_cast<std::uint64_t>(GetParam())};
+  SeededRandom random_{GetParam()};
   std::uint64_t loss_percent_ = 0;
   std::uint64_t jitter_us_ = 0;
   bool with_rtx_ = GetParam() % 2 == 0;
@@ -702,7 +703,7 @@ TEST_P(ReceiveStreamNetworkTest, NothingIsDeliveredTwiceOrUncountedWhateverComes
   EXPECT_GT(ledger_.late(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ReceiveStreamNetworkTest, testing::Range(0, 40));
+INSTANTIATE_TEST_SUITE_P(Seeds, ReceiveStreamNetworkTest, testing::ValuesIn(test_seeds(40, 0)));
 
 }  // namespace
 }  // namespace holdfast::rtp

@@ -30,6 +30,8 @@ class RoundTrip {
     if (!measured_) smoothed_ = smoothed_ == Duration{} ? at_most : std::min(smoothed_, at_most);
   }
 
+  // No answer comes in less than half of what was measured.
+  bool allows(Duration answer) const { return !measured_ || 2 * answer > smoothed_; }
   // 0: not known yet.
   Duration smoothed() const { return smoothed_; }
   // The spread counts for no more than a quarter of the round trip or 50 ms: with the recovery window running

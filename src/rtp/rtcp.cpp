@@ -14,6 +14,7 @@ constexpr int transport_feedback_type = 205;
 constexpr int payload_feedback_type = 206;
 
 constexpr int generic_nack_format = 1;
+constexpr int transport_wide_format = 15;
 constexpr int picture_loss_format = 1;
 constexpr int full_intra_format = 4;
 
@@ -244,6 +245,20 @@ void RtcpBuilder::full_intra_request(Ssrc media, std::uint8_t number) {
   writer.write_u32(media.value());
   writer.write_u8(number);
   writer.write_zeros(3);
+  end(start);
+}
+
+void RtcpBuilder::transport_feedback(Ssrc media, Bytes body) {
+  const std::size_t start = begin(transport_feedback_type, transport_wide_format);
+  ByteWriter writer(out_);
+  writer.write_u32(media.value());
+  writer.write_bytes(body);
+  if (const std::size_t rest = body.size() % 4; rest != 0) {
+    // RFC 3550 section 6.4.1: the last byte counts the padding.
+    writer.write_zeros(3 - rest);
+    writer.write_u8(static_cast<std::uint8_t>(4 - rest));
+    out_[start] |= 0x20;
+  }
   end(start);
 }
 

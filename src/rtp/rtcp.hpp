@@ -149,6 +149,8 @@ class RtcpBuilder {
   void nack(Ssrc media, std::span<const std::uint16_t> sequences);
   void picture_loss(Ssrc media);
   void full_intra_request(Ssrc media, std::uint8_t number);
+  // Transport-wide feedback: `body` is what follows the SSRCs (TransportFeedback writes it).
+  void transport_feedback(Ssrc media, Bytes body);
 
   std::size_t size() const { return out_.size(); }
   bool empty() const { return out_.empty(); }

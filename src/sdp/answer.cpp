@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "sdp/section.hpp"
 
 namespace holdfast::sdp {
@@ -14,9 +15,18 @@ bool keeps_feedback(std::string_view feedback, const AnswerPolicy& policy) {
          (feedback == "transport-cc" && policy.transport_cc == TransportCc::on);
 }
 
+bool takes_red(const MediaDescription& offered, const AnswerPolicy& policy) {
+  const auto opus = std::ranges::find_if(
+      offered.codecs, [](const Codec& codec) { return equals_ignoring_case(codec.encoding, "opus"); });
+  return policy.red == Red::without_nack && opus != offered.codecs.end() &&
+         std::ranges::find(policy.codecs, "opus") != policy.codecs.end() &&
+         std::ranges::find(opus->feedback, "nack") == opus->feedback.end();
+}
+
 // The policy's name of a codec that we take; empty: we do not.
-std::string name_in_policy(const Codec& codec, const AnswerPolicy& policy) {
+std::string name_in_policy(const MediaDescription& offered, const Codec& codec, const AnswerPolicy& policy) {
   std::string name = lower_case(codec.encoding);
+  if (name == "red") return codec.clock_rate == 48'000 && takes_red(offered, policy) ? name : "";
   if (std::ranges::find(policy.codecs, name) == policy.codecs.end()) return {};
   if (codec.clock_rate != (name == "opus" ? 48'000u : 90'000u)) return {};
   // Modes 0 and 1 are sent alike and taken alike; 2 is interleaved, which nobody sends (RFC 6184
@@ -37,7 +47,7 @@ std::string answered_fmtp(const Codec& offered) {
 void choose_codecs(const MediaDescription& offered, const AnswerPolicy& policy, MediaSection& section) {
   for (const Codec& codec : offered.codecs) {
     if (is_rtx(codec)) continue;
-    const std::string name = name_in_policy(codec, policy);
+    const std::string name = name_in_policy(offered, codec, policy);
     if (name.empty()) {
       const std::string refused = codec.encoding.empty()
                                       ? fmt::format("payload type {}", codec.payload_type.value())
@@ -73,6 +83,12 @@ std::string objection(const SessionDescription& offer, const MediaDescription& o
   return {};
 }
 
+bool reports(const MediaSection& section) {
+  return std::ranges::any_of(section.codecs, [](const NegotiatedCodec& codec) {
+    return std::ranges::find(codec.feedback, "transport-cc") != codec.feedback.end();
+  });
+}
+
 MediaSection consider(const SessionDescription& offer, const MediaDescription& offered,
                       const AnswerPolicy& policy) {
   MediaSection section = section_of(offered);
@@ -83,7 +99,7 @@ MediaSection consider(const SessionDescription& offer, const MediaDescription& o
   const bool sends = offered.direction == Direction::sendrecv || offered.direction == Direction::sendonly;
   section.direction = sends ? Direction::recvonly : Direction::inactive;
   for (const Extension& extension : offered.extensions) {
-    if (policy.transport_cc == TransportCc::on && extension.uri == transport_cc_uri) {
+    if (policy.transport_cc == TransportCc::on && extension.uri == transport_cc_uri && reports(section)) {
       section.extensions.push_back(extension);
     }
   }

@@ -103,6 +103,16 @@ TEST(Answer, TakesEveryPayloadTypeOfTheCodecsWeKnowWithItsRtx) {
   EXPECT_THAT(answer.sections[2].rejected_codecs, ElementsAre("red", "PCMU", "PCMA"));
 }
 
+TEST(Answer, TakesRedWhereOpusComesWithoutNack) {
+  const std::string without_nack = replaced(livekit_second, "a=rtcp-fb:111 nack\n", "");
+  const Answer answer = must_answer(without_nack);
+  EXPECT_THAT(payload_types(answer.description.media[2]), ElementsAre(63, 111));
+  EXPECT_EQ(answer.sections[2].find_codec(PayloadType(63))->name, "red");
+  AnswerPolicy policy;
+  policy.red = Red::never;
+  EXPECT_THAT(payload_types(must_answer(without_nack, policy).description.media[2]), ElementsAre(111));
+}
+
 TEST(Answer, KeepsNackPliAndFirAndNothingElse) {
   const std::string text = serialize(must_answer(livekit_second).description);
   EXPECT_THAT(text, AllOf(HasSubstr("a=rtcp-fb:108 nack\r\n"), HasSubstr("a=rtcp-fb:108 nack pli\r\n"),
@@ -174,7 +184,7 @@ TEST(Answer, AnOfferWithNothingToTakeIsAnErrorThatSaysWhy) {
 TEST(Answer, ABrowserGetsBothItsTracks) {
   const Answer answer = must_answer(browser_whip, {.setup = Setup::passive});
   EXPECT_EQ(answer.setup, Setup::passive);
-  EXPECT_THAT(payload_types(answer.description.media[0]), ElementsAre(111));
+  EXPECT_THAT(payload_types(answer.description.media[0]), ElementsAre(111, 63));
   EXPECT_THAT(payload_types(answer.description.media[1]), ElementsAre(96, 97, 102, 103, 39, 40));
   EXPECT_THAT(answer.sections[1].sources,
               ElementsAre(Source{Ssrc(4250521218), Ssrc(2671923814), "4TOk42mSjXCkVIa6"}));

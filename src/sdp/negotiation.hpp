@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -15,7 +16,7 @@ enum class Kind : std::uint8_t { audio, video, application, other };
 
 // A payload type both sides keep.
 struct NegotiatedCodec : Codec {
-  std::string name;  // as AnswerPolicy names it: "h264", "vp8", "opus"
+  std::string name;  // as AnswerPolicy names it: "h264", "vp8", "opus"; "red"
   std::optional<PayloadType> rtx;
 
   bool operator==(const NegotiatedCodec&) const = default;
@@ -53,13 +54,22 @@ struct MediaSection {
   bool operator==(const MediaSection&) const = default;
 };
 
+inline constexpr std::string_view transport_cc_uri =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+// Whether transport-wide congestion control is taken where it is offered, feedback and header extension both.
 enum class TransportCc : std::uint8_t { off, on };
+
+// When Opus with redundancy (RFC 2198) is taken: never, or where the offer has no NACK for Opus. With a
+// LiveKit server that is so once a publisher sends RED; without it resends are the better help, for a lost
+// packet may come again three times, and the redundancy that the server makes itself it does not resend.
+enum class Red : std::uint8_t { never, without_nack };
 
 // What a receiver takes of an offer. `codecs` are encoding names in lower case.
 struct AnswerPolicy {
   std::vector<std::string> codecs = {"h264", "vp8", "opus"};
   Setup setup = Setup::active;  // when the offer leaves it to us (actpass): active or passive
   TransportCc transport_cc = TransportCc::off;
+  Red red = Red::without_nack;
 };
 
 // Our side of the connection, the same in all m-lines.

@@ -5,9 +5,6 @@
 // What reading an offer and reading an answer have in common. Only for the files of this folder.
 namespace holdfast::sdp {
 
-inline constexpr std::string_view transport_cc_uri =
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-
 // The m-line's mid and kind, and what its sender says of its media: stream, track, sources.
 MediaSection section_of(const MediaDescription& sender);
 

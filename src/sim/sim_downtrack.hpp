@@ -89,6 +89,8 @@ class SimDowntrack {
   // Of all packets forwarded so far, how many met that fate with a receiver that waits for `patience` since
   // it sees that one is missing.
   std::uint64_t count(Fate fate, Duration patience) const;
+  // Of the packet forwarded as the `index`-th.
+  Fate fate(std::size_t index, Duration patience) const { return fate_of(records_[index], patience); }
 
  private:
   struct Record {

@@ -1,11 +1,16 @@
 #include "sim/sim_forwarder.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <variant>
+
+#include "rtp/packet.hpp"
 
 namespace holdfast::sim {
 namespace {
 
+constexpr std::uint8_t transport_cc_id = 5;
 constexpr Duration report_interval = std::chrono::seconds(3);
 // From the NTP era's start (1900) to the Unix epoch, in seconds. RFC 5905 section 6.
 constexpr std::uint64_t ntp_unix_offset = 2'208'988'800;
@@ -65,9 +70,23 @@ SimDowntrack& SimForwarder::add(sdp::OfferedTrack track, std::uint32_t history) 
   config.clock_rate = track.codecs.front().clock_rate;
   config.history = history;
   offered_.push_back(std::move(track));
-  return downtracks_.emplace_back(config, [this](Bytes packet) {
-    return peer_.send_rtp(packet, out_) ? net_.last_fate() : std::nullopt;
-  });
+  return downtracks_.emplace_back(config, [this](Bytes packet) { return send(packet); });
+}
+
+std::optional<Instant> SimForwarder::send(Bytes packet) {
+  if (transport_cc_) {
+    numbered_.assign(packet.begin(), packet.begin() + rtp::header_size);
+    numbered_[0] |= 0x10;  // RFC 8285 section 4.2: a block of one element of two bytes, and one that pads
+    ByteWriter writer(numbered_);
+    writer.write_u16(0xbede);
+    writer.write_u16(1);
+    writer.write_u8(transport_cc_id << 4 | 1);
+    writer.write_u16(transport_sequence_++);
+    writer.write_u8(0);
+    writer.write_bytes(packet.subspan(rtp::header_size));
+    packet = numbered_;
+  }
+  return peer_.send_rtp(packet, out_) ? net_.last_fate() : std::nullopt;
 }
 
 SimDowntrack& SimForwarder::add_video(std::string track_id, const sdp::Codec& codec) {
@@ -91,7 +110,18 @@ SimDowntrack& SimForwarder::add_audio(std::string track_id, std::optional<sdp::C
 }
 
 std::string SimForwarder::offer() {
-  return peer_.make_offer(offered_);
+  std::string text = peer_.make_offer(offered_);
+  if (!transport_cc_) return text;
+  const auto extension = fmt::format("a=extmap:{} {}\r\n", transport_cc_id, sdp::transport_cc_uri);
+  for (const sdp::OfferedTrack& track : offered_) {
+    if (track.kind != sdp::Kind::video) continue;
+    const auto codec = track.codecs.front().payload_type.value();
+    const std::size_t at = text.find(fmt::format("a=rtpmap:{} ", codec));
+    text.insert(at, extension);
+    text.insert(text.find("\r\n", at + extension.size()) + 2,
+                fmt::format("a=rtcp-fb:{} transport-cc\r\n", codec));
+  }
+  return text;
 }
 
 Result<void> SimForwarder::accept_answer(std::string_view answer) {
@@ -127,7 +157,7 @@ void SimForwarder::send_reports() {
 
 void SimForwarder::on_rtcp(Instant arrival, MutableBytes packet) {
   if (packet.size() > 1 && packet[1] == 205 && (packet[0] & 0x1f) == 15) {
-    received_.others.emplace_back(packet.begin(), packet.end());
+    received_.transport_feedback.emplace_back(packet.begin(), packet.end());
   }
   rtp::RtcpReader reader(packet);
   while (const auto message = reader.next()) {

@@ -31,14 +31,16 @@ class SimForwarder final : private peer::Sink {
   // With RED, its payload type (63) comes first in the m-line, and Opus is without NACK, as LiveKit offers it
   // for a publisher that sends RED.
   SimDowntrack& add_audio(std::string track_id, std::optional<sdp::Codec> red = {});
+  // As a server with send-side bandwidth estimation: transport-cc on video, and its number on every packet.
+  void use_transport_cc() { transport_cc_ = true; }
   std::string offer();
   Result<void> accept_answer(std::string_view answer);
 
   // What comes back, beside NACK and PLI.
   struct Received {
     std::uint64_t receiver_reports = 0;
-    std::uint64_t nacks = 0;         // messages
-    std::vector<ByteVector> others;  // transport-wide feedback, as it came
+    std::uint64_t nacks = 0;                     // messages
+    std::vector<ByteVector> transport_feedback;  // as it came
   };
 
   peer::State state() const { return peer_.state(); }
@@ -51,6 +53,7 @@ class SimForwarder final : private peer::Sink {
   void on_rtp(Instant, MutableBytes) override {}
   void on_rtcp(Instant arrival, MutableBytes packet) override;
   void on_state(peer::State, std::string_view) override {}
+  std::optional<Instant> send(Bytes packet);
   SimDowntrack& add(sdp::OfferedTrack track, std::uint32_t history);
   SimDowntrack* find(Ssrc ssrc);
   void send_reports();
@@ -65,6 +68,9 @@ class SimForwarder final : private peer::Sink {
   std::deque<SimDowntrack> downtracks_;
   Instant next_report_;
   Duration round_trip_{};
+  bool transport_cc_ = false;
+  std::uint16_t transport_sequence_ = 0;
+  ByteVector numbered_;
   Received received_;
 };
 

@@ -82,6 +82,33 @@ struct Describe<LossEvent> {
                  Field{"frames", &LossEvent::frames}, Field{"cause", &LossEvent::cause}};
 };
 template <>
+struct Describe<DamageEvent> {
+  static constexpr const char* name = "damage";
+  static constexpr auto fields =
+      std::tuple{Field{"track", &DamageEvent::track}, Field{"from_pts", &DamageEvent::from_pts},
+                 Field{"to_pts", &DamageEvent::to_pts}, Field{"frames", &DamageEvent::frames},
+                 Field{"kept", &DamageEvent::kept}};
+};
+template <>
+struct Describe<LedgerEvent> {
+  static constexpr const char* name = "ledger";
+  static constexpr auto fields = std::tuple{Field{"track", &LedgerEvent::track},
+                                            Field{"expected", &LedgerEvent::expected},
+                                            Field{"written", &LedgerEvent::written},
+                                            Field{"lost", &LedgerEvent::lost},
+                                            Field{"dropped", &LedgerEvent::dropped},
+                                            Field{"pending", &LedgerEvent::pending},
+                                            Field{"recovered_nack", &LedgerEvent::recovered_nack},
+                                            Field{"recovered_rtx", &LedgerEvent::recovered_rtx},
+                                            Field{"recovered_red", &LedgerEvent::recovered_red},
+                                            Field{"duplicates", &LedgerEvent::duplicates},
+                                            Field{"late", &LedgerEvent::late},
+                                            Field{"frames", &LedgerEvent::frames},
+                                            Field{"frames_lost", &LedgerEvent::frames_lost},
+                                            Field{"frames_damaged", &LedgerEvent::frames_damaged},
+                                            Field{"filler_frames", &LedgerEvent::filler_frames}};
+};
+template <>
 struct Describe<FillEvent> {
   static constexpr const char* name = "fill";
   static constexpr auto fields =

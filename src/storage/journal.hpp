@@ -74,6 +74,32 @@ struct LossEvent {
   std::uint64_t frames = 0;
   std::string cause{};
 };
+// Pictures that may not look right, from the first to the next key frame, because one before them is missing.
+struct DamageEvent {
+  int track = 0;
+  media::Ticks from_pts = 0;
+  media::Ticks to_pts = 0;
+  std::uint64_t frames = 0;
+  std::string kept{};  // "keep": they are in the file; "drop": they are not
+};
+// What became of every packet of a track so far: once a minute, and at the end.
+struct LedgerEvent {
+  int track = 0;
+  std::uint64_t expected = 0;
+  std::uint64_t written = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t pending = 0;
+  std::uint64_t recovered_nack = 0;
+  std::uint64_t recovered_rtx = 0;
+  std::uint64_t recovered_red = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t late = 0;
+  std::uint64_t frames = 0;
+  std::uint64_t frames_lost = 0;
+  std::uint64_t frames_damaged = 0;
+  std::uint64_t filler_frames = 0;
+};
 struct FillEvent {
   int track = 0;
   media::Ticks from_pts = 0;
@@ -99,9 +125,9 @@ struct EndEvent {
   int parts = 0;
 };
 
-using JournalEvent =
-    std::variant<StartEvent, PartEvent, TrackEvent, FormatNoteEvent, AnchorEvent, ClockStepEvent, GapEvent,
-                 LossEvent, FillEvent, MuteEvent, ReconnectEvent, DiskEvent, EndEvent>;
+using JournalEvent = std::variant<StartEvent, PartEvent, TrackEvent, FormatNoteEvent, AnchorEvent,
+                                  ClockStepEvent, GapEvent, LossEvent, DamageEvent, LedgerEvent, FillEvent,
+                                  MuteEvent, ReconnectEvent, DiskEvent, EndEvent>;
 
 struct JournalEntry {
   WallTime wall;
