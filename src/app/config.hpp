@@ -10,10 +10,12 @@
 
 #include "app/units.hpp"
 #include "base/address.hpp"
+#include "base/links.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "container/muxer.hpp"
 #include "livekit/token_endpoint.hpp"
+#include "peer/detours.hpp"
 #include "recording/status.hpp"
 
 namespace holdfast::app {
@@ -43,6 +45,12 @@ struct Config {
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
   ByteSize min_free{std::uint64_t{1} << 30};
+
+  peer::TransportPolicy ice_transport_policy = peer::TransportPolicy::all;
+  std::vector<LinkTarget> turn_servers;
+  std::string turn_username;
+  std::string turn_credential;
+  std::string turn_ca_file;
 
   Endpoint media_listen{IpAddress::from_v4(127, 0, 0, 1), 8189};
   std::string whip_token;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/config.hpp"
+#include "app/turn_servers.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "livekit/token.hpp"
@@ -146,9 +147,14 @@ void LivekitSource::on_joined(std::string_view room_name, std::string_view) {
   log::info("{}: joined room {}", task_.status().recording_id, room_name);
 }
 
+void LivekitSource::on_ice_servers(const std::vector<livekit::IceServer>& servers) {
+  turn_servers_ = to_turn_servers(servers);
+}
+
 void LivekitSource::on_offer(const livekit::Offer& offer) {
   if (watcher_ != nullptr || !feeds()) return;
   task_.open(SessionHost::Port::own);
+  task_.host().set_turn_servers(turn_servers_);
   const auto connection =
       std::exchange(first_offer_, false) ? SessionHost::Connection::renewed : SessionHost::Connection::same;
   task_.host().accept_offer(

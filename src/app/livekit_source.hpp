@@ -68,6 +68,7 @@ class LivekitSource final : public livekit::RoomEvents {
   void give_up(const std::string& why);
 
   void on_joined(std::string_view room_name, std::string_view own_sid) override;
+  void on_ice_servers(const std::vector<livekit::IceServer>& servers) override;
   void on_offer(const livekit::Offer& offer) override;
   void on_candidate(std::string_view candidate) override;
   void on_track_added(const livekit::Track& track) override;
@@ -94,7 +95,8 @@ class LivekitSource final : public livekit::RoomEvents {
   Phase phase_ = Phase::seeking;
   bool live_ = false;  // a track was chosen
   bool first_offer_ = true;
-  int attempts_ = 0;  // since the last join that came about
+  int attempts_ = 0;                        // since the last join that came about
+  std::vector<turn::Server> turn_servers_;  // those that the server named
   std::string newest_token_;
   std::string joined_url_;
   std::string last_reason_;

@@ -135,6 +135,10 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.recovery_window = config_.recovery_window;
   options.keyframe_interval = config_.keyframe_interval;
   options.gap_limit = config_.gap_limit;
+  options.detours.policy = config_.ice_transport_policy;
+  for (const LinkTarget& target : config_.turn_servers) {
+    options.detours.servers.push_back({target, config_.turn_username, config_.turn_credential});
+  }
   return options;
 }
 

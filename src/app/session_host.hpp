@@ -47,6 +47,8 @@ class SessionHost {
   enum class Connection : std::uint8_t { same, renewed };
   void accept_offer(std::string offer, Connection connection, AnswerReply reply);
   void add_remote_candidate(std::string candidate);
+  // Those that signalling names, beside the configured ones. For the next connection.
+  void set_turn_servers(std::vector<turn::Server> servers);
   void announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track);
   void set_participant(std::string identity);
   void arm();

@@ -32,6 +32,14 @@ wire::VideoQuality wire_quality(Quality quality) {
   return wire::HIGH;
 }
 
+std::vector<IceServer> read_ice_servers(const auto& servers) {
+  std::vector<IceServer> read;
+  for (const wire::IceServer& server : servers) {
+    read.push_back({{server.urls().begin(), server.urls().end()}, server.username(), server.credential()});
+  }
+  return read;
+}
+
 }  // namespace
 
 Room::Room(RoomConfig config, RoomEvents& events, SignalSink& sink, Instant now)
@@ -68,6 +76,8 @@ void Room::handle_message(Bytes message, Instant now) {
       return handle_trickle(response.trickle());
     case wire::SignalResponse::kLeave:
       return end(ending_of_leave(response.leave(), found_ ? Progress::recording : Progress::waiting));
+    case wire::SignalResponse::kReconnect:
+      return events_.on_ice_servers(read_ice_servers(response.reconnect().ice_servers()));
     case wire::SignalResponse::kRefreshToken:
       return events_.on_token(response.refresh_token());
     case wire::SignalResponse::kSubscriptionPermissionUpdate:
@@ -95,6 +105,7 @@ void Room::handle_join(const wire::Join& join, Instant now) {
   ping_timeout_ = std::max(read_interval(join.ping_timeout(), 15), 2 * ping_interval_);
   ping_at_ = now + ping_interval_;
   silent_at_ = now + ping_timeout_;
+  events_.on_ice_servers(read_ice_servers(join.ice_servers()));
   events_.on_joined(join.room().name(), join.participant().sid());
   for (const wire::Participant& participant : join.other_participants()) handle_participant(participant);
   reconsider(now);

@@ -51,6 +51,13 @@ struct Offer {
   std::map<std::string, std::string> mid_to_track;  // mid -> track sid, of the m-lines in use
 };
 
+// A TURN (or STUN) server that LiveKit names.
+struct IceServer {
+  std::vector<std::string> urls;  // "turn:...", "turns:...", "stun:..."; not looked at
+  std::string username;
+  std::string credential;
+};
+
 // What a Room tells its owner, on the thread that drives the room. Except from on_ended(), which is the last
 // call of all, the room must not be destroyed from within a call; its send_* functions may be called from
 // any.
@@ -59,6 +66,8 @@ class RoomEvents {
   virtual ~RoomEvents() = default;
 
   virtual void on_joined(std::string_view room_name, std::string_view own_sid) = 0;
+  // For the connections to come; before on_joined(), and when the server names others.
+  virtual void on_ice_servers(const std::vector<IceServer>&) {}
   virtual void on_offer(const Offer& offer) = 0;
   // "candidate:..." (RFC 8839 section 5.1), of the server's end.
   virtual void on_candidate(std::string_view candidate) = 0;

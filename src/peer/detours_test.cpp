@@ -132,6 +132,7 @@ class Party final : public Sink, public LinkEvents {
   void on_rtp(Instant, MutableBytes packet) override { rtp.emplace_back(packet.begin(), packet.end()); }
   void on_rtcp(Instant, MutableBytes packet) override { rtcp.emplace_back(packet.begin(), packet.end()); }
   void on_state(State, std::string_view why) override { reason = why; }
+  void on_detour_failed(std::string_view what) override { failed_detours.emplace_back(what); }
   void on_link_open(Instant now, LinkId link) override { peer->handle_link_open(now, link, out, *this); }
   void on_link_bytes(Instant now, LinkId link, MutableBytes bytes) override {
     peer->handle_link_bytes(now, link, bytes, out, *this);
@@ -150,6 +151,7 @@ class Party final : public Sink, public LinkEvents {
   std::vector<ByteVector> rtp;
   std::vector<ByteVector> rtcp;
   std::string reason;
+  std::vector<std::string> failed_detours;
 };
 
 class DetoursTest : public testing::Test {
@@ -343,6 +345,30 @@ TEST_F(DetoursTest, ARelaysRefusalIsToldWhenThereIsNoPath) {
   EXPECT_THAT(recorder_.reason, HasSubstr("TURN over UDP relay:3478: the TURN server refuses"));
   EXPECT_THAT(recorder_.reason, HasSubstr("connection refused"));
   EXPECT_EQ(recorder_.links.open_links(), 0u);
+}
+
+TEST_F(DetoursTest, WhatFailsIsToldOnceWhenItFails) {
+  block_udp();
+  recorder_.links.unreachable.insert("192.0.2.1");
+  recorder_.links.add_server("relay").password = "another";
+  begin({.servers = {server("relay")}});
+  clock_.run_for(2s);
+  EXPECT_THAT(recorder_.failed_detours, ElementsAre("TCP 192.0.2.1:7881: connection refused",
+                                                    HasSubstr("TURN over UDP relay:3478: the TURN")));
+}
+
+TEST_F(DetoursTest, ARefusalIsToldAtOnceThoughNothingElseIsDue) {
+  recorder_.links.add_server("relay").password = "another";
+  begin({.policy = TransportPolicy::relay, .servers = {server("relay")}});
+  clock_.run_for(100ms);
+  EXPECT_THAT(recorder_.failed_detours, ElementsAre(HasSubstr("refuses the user name or the credential")));
+}
+
+TEST_F(DetoursTest, PolicyRelayWithoutAServerSaysSo) {
+  begin({.policy = TransportPolicy::relay, .servers = {}});
+  clock_.run_for(31s);
+  EXPECT_EQ(recorder_.peer->state(), State::failed);
+  EXPECT_THAT(recorder_.reason, HasSubstr("no TURN server is known"));
 }
 
 TEST_F(DetoursTest, LinksAreClosedWithThePeer) {

@@ -28,14 +28,15 @@ def token(identity, room, seconds=3600, **grants):
 
 
 class LiveKitServer(Program):
-    def __init__(self, folder):
+    def __init__(self, folder, rtc=None, **changes):
+        """`rtc` and `changes` go into the server's configuration."""
         self.port, self.udp_port = free_port(), free_port(socket.SOCK_DGRAM)
         config = folder / "livekit.yaml"
         config.write_text(json.dumps({  # JSON is YAML
             "port": self.port, "bind_addresses": ["127.0.0.1"], "keys": {KEY: SECRET}, "logging": {"level": "info"},
             "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": "127.0.0.1",
                     "use_external_ip": False, "enable_loopback_candidate": True,
-                    "interfaces": {"includes": ["lo"]}, "ips": {"includes": ["127.0.0.1/32"]}}}))
+                    "interfaces": {"includes": ["lo"]}, "ips": {"includes": ["127.0.0.1/32"]}, **(rtc or {})}, **changes}))
         super().__init__([LIVEKIT_SERVER, "--config", config], folder / "livekit.log")
         self.url = f"ws://127.0.0.1:{self.port}"
         self.wait_for(self._answers, 20, "to answer")

@@ -27,7 +27,7 @@ class Reply:
 
 
 class Holdfast(Program):
-    def __init__(self, folder, livekit_url=None, *flags, name="holdfast"):
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", group=None):
         self.port, self.recordings = free_port(), folder / "recordings"
         command = [HOLDFAST, "serve", "--listen", f"127.0.0.1:{self.port}", "--recordings", self.recordings,
                    "--workers", WORKERS, "--media-listen", f"127.0.0.1:{free_udp_ports(WORKERS)}"]
@@ -35,7 +35,7 @@ class Holdfast(Program):
             command += ["--livekit-url", livekit_url, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET,
                         "--livekit-room", "{mint_id}"]
         self.recordings.mkdir(exist_ok=True)
-        super().__init__([*command, *flags], folder / f"{name}.log")
+        super().__init__([*command, *flags], folder / f"{name}.log", group=group)
         self.url = f"http://127.0.0.1:{self.port}"
         self.wait_for(self._answers, 10, "to answer")
 
