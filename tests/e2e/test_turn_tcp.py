@@ -67,7 +67,7 @@ def test_a_server_without_udp_is_recorded_by_tcp(server, recorded):
     assert "media connected by TCP (127.0.0.1:" in recorded(server(rtc={"force_tcp": True}))
 
 
-INSIDE = "HOLDFAST_E2E_WITHOUT_UDP"
+INSIDE = "E2E_WITHOUT_UDP"
 BLOCKED_GROUP = 54321
 
 
@@ -76,8 +76,9 @@ BLOCKED_GROUP = 54321
 def test_where_udp_is_dropped_tcp_is_found(folder):
     """The test below, in a network namespace that lets no UDP of the recorder's out."""
     # With an interface beside lo, and a default route, as any machine has it; without, the publisher finds no network.
-    world = f"""set -e; ip link set lo up; ip link add eth0 type dummy; ip addr add 192.0.2.1/24 dev eth0; ip link set eth0 up
-        ip route add default via 192.0.2.2; iptables -A OUTPUT -p udp -m owner --gid-owner {BLOCKED_GROUP} -j DROP; exec "$@\""""
+    world = f"""set -e; ip link set lo up; ip link add eth0 type veth peer name eth1
+        ip addr add 192.0.2.1/24 dev eth0; ip link set eth0 up; ip link set eth1 up
+        ip route add default via 192.0.2.2; iptables -A OUTPUT -p udp -m owner --gid-owner {BLOCKED_GROUP} -j DROP; exec "$@" """
     inner = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "inside_a_network_without_udp", __file__]
     done = subprocess.run(["unshare", "--net", "sh", "-c", world, "_", *inner], env={**os.environ, INSIDE: "1"},
                           text=True, capture_output=True, timeout=120)
