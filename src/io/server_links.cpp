@@ -10,10 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "io/clock.hpp"
+#include "io/socket_address.hpp"
 #include "io/tls_client.hpp"
 
 namespace holdfast::io {
@@ -34,47 +34,16 @@ struct ServerLinks::Found {
 
 namespace {
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-SocketAddress to_socket_address(const Endpoint& endpoint) {
-  SocketAddress result;
-  const auto& bytes = endpoint.address.bytes();
-  if (endpoint.address.is_v4()) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, bytes.data() + 12, 4);
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.size = sizeof address;
-  } else {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.size = sizeof address;
+// The addresses of a list of getaddrinfo(), with this port.
+std::vector<Endpoint> to_endpoints(const addrinfo* list, std::uint16_t port) {
+  std::vector<Endpoint> endpoints;
+  for (const addrinfo* item = list; item != nullptr; item = item->ai_next) {
+    if (item->ai_family != AF_INET && item->ai_family != AF_INET6) continue;
+    sockaddr_storage storage{};
+    std::memcpy(&storage, item->ai_addr, item->ai_addrlen);
+    endpoints.push_back({from_socket_address(storage).address, port});
   }
-  return result;
-}
-
-std::optional<IpAddress> to_address(const sockaddr& address) {
-  std::array<std::uint8_t, 16> bytes{};
-  if (address.sa_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address, sizeof v6);
-    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-  } else if (address.sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address, sizeof v4);
-    bytes[10] = bytes[11] = 0xff;
-    std::memcpy(bytes.data() + 12, &v4.sin_addr, 4);
-  } else {
-    return std::nullopt;
-  }
-  return IpAddress(bytes);
+  return endpoints;
 }
 
 void set_option(int descriptor, int level, int name, int value) {
@@ -171,8 +140,9 @@ class ServerLinks::StreamLink final : public Link {
   };
 
   bool connect(const Endpoint& address) {
-    const SocketAddress to = to_socket_address(address);
-    descriptor_ = socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int family = address.address.is_v4() ? AF_INET : AF_INET6;
+    const SocketAddress to = to_socket_address(address, family);
+    descriptor_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor_ < 0) {
       error_ = fmt::format("cannot create a TCP socket: {}; check the limit of open files (ulimit -n)",
                            std::strerror(errno));
@@ -181,7 +151,7 @@ class ServerLinks::StreamLink final : public Link {
     set_option(descriptor_, IPPROTO_TCP, TCP_NODELAY, 1);
     set_option(descriptor_, IPPROTO_TCP, TCP_SYNCNT, 2);  // 7 s in all: the next address may be a better one
     stage_ = Stage::connecting;
-    const int result = ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+    const int result = ::connect(descriptor_, to.get(), to.size);
     if (result != 0 && errno != EINPROGRESS) {
       error_ = fmt::format("cannot connect: {}", std::strerror(errno));
       drop_socket();
@@ -322,10 +292,7 @@ ServerLinks::Found ServerLinks::look_up(const LinkTarget& target, const std::str
       found.error = fmt::format("its name cannot be looked up: {}", gai_strerror(problem));
       return found;
     }
-    for (const addrinfo* item = list; item != nullptr; item = item->ai_next) {
-      if (const auto resolved = to_address(*item->ai_addr))
-        found.addresses.push_back({*resolved, target.port});
-    }
+    found.addresses = to_endpoints(list, target.port);
     freeaddrinfo(list);
   }
   if (target.kind != LinkKind::tls) return found;
