@@ -352,9 +352,8 @@ void ServerLinks::report_bytes(LinkId id, Instant now, MutableBytes bytes) {
 
 void ServerLinks::report_closed(LinkId id, Instant now, const std::string& why) {
   active_ = true;
-  const std::string kept = why;  // it may be the link's
-  links_.erase(id);
-  events_.on_link_closed(now, id, kept);
+  const auto closed = links_.extract(id);  // `why` may be its own: it goes when that is said
+  events_.on_link_closed(now, id, why);
 }
 
 }  // namespace holdfast::io
