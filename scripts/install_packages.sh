@@ -15,7 +15,7 @@ build=(
   ffmpeg
 )
 # To check the source and to run the end-to-end tests against other people's WebRTC.
-# Chromium, GStreamer and aiortc are the WHIP publishers; the rest reaches us by install_test_peers.sh.
+# Chromium, GStreamer and aiortc are the WHIP publishers, coturn is the TURN server; the rest reaches us by install_test_peers.sh.
 test=(
   clang-format clang-tidy-19 shellcheck
   python3-venv python3-gi
@@ -23,6 +23,7 @@ test=(
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   chromium fonts-dejavu-core
   iproute2 iptables
+  coturn openssl
 )
 
 declare -A wanted

@@ -179,6 +179,12 @@ Result<void> validate(const Config& config) {
       {config.recovery_window > 10s, "recovery_window: must be 10s or less"},
       {config.keyframe_interval != 0s && config.keyframe_interval < 1s,
        "keyframe_interval: must be 1s or more, or 0"},
+      {config.turn_username.empty() != config.turn_credential.empty(),
+       "turn_username and turn_credential: one is of no use without the other"},
+      {!config.turn_servers.empty() && config.turn_username.empty(),
+       "turn_servers: needs turn_username and turn_credential"},
+      {config.turn_servers.size() > peer::Detours::max_servers, "turn_servers: at most 8 are used"},
+      {config.turn_username.size() > 512, "turn_username: must be 512 bytes or fewer"},
       {config.media_listen.port == 0, "media_listen: needs a port"},
       {config.workers > 256, "workers: must be 256 or fewer"},
   };

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/links.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "base/units.hpp"
 #include "container/muxer.hpp"
 #include "livekit/token_endpoint.hpp"
+#include "peer/detours.hpp"
 #include "recording/status.hpp"
 
 namespace holdfast::app {
@@ -48,6 +50,12 @@ struct Config {
 
   Duration follow_interval = std::chrono::seconds(15);
   unsigned follow_limit = 1000;
+
+  peer::TransportPolicy ice_transport_policy = peer::TransportPolicy::all;
+  std::vector<LinkTarget> turn_servers;
+  std::string turn_username;
+  std::string turn_credential;
+  std::string turn_ca_file;
 
   Endpoint media_listen{IpAddress::from_v4(127, 0, 0, 1), 8189};
   std::string whip_token;

@@ -125,6 +125,24 @@ TEST(Config, settings_that_contradict_each_other_are_refused) {
   EXPECT_THAT(error_of(flag("follow_limit", "10001")), HasSubstr("follow_limit"));
 }
 
+TEST(Config, turn_servers_are_urls_with_credentials) {
+  const ConfigSources sources{
+      .flags = {{"turn_servers", {"turn:relay.example.org", "turns:[2001:db8::1]:443"}},
+                {"turn_username", {"user"}},
+                {"turn_credential", {"secret"}},
+                {"ice_transport_policy", {"relay"}}}};
+  const auto config = resolve_config(sources);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->ice_transport_policy, peer::TransportPolicy::relay);
+  ASSERT_EQ(config->turn_servers.size(), 2U);
+  EXPECT_EQ(config->turn_servers[0], (LinkTarget{LinkKind::udp, "relay.example.org", 3478}));
+  EXPECT_EQ(config->turn_servers[1], (LinkTarget{LinkKind::tls, "2001:db8::1", 443}));
+  EXPECT_THAT(error_of(flag("turn_servers", "turn:relay.example.org")), HasSubstr("turn_username"));
+  EXPECT_THAT(error_of(flag("turn_servers", "stun:relay.example.org")), HasSubstr("must be URLs like turn:"));
+  EXPECT_THAT(error_of(flag("turn_username", "user")), HasSubstr("turn_credential"));
+  EXPECT_THAT(error_of(flag("ice_transport_policy", "tcp")), HasSubstr("must be all or relay"));
+}
+
 TEST(Settings, each_has_a_name_of_its_own_in_every_source_and_help) {
   std::set<std::string> names;
   for (const Setting& setting : settings()) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/config.hpp"
+#include "app/turn_servers.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "livekit/token.hpp"
@@ -173,9 +174,14 @@ void LivekitSource::on_resumed() {
   task_.host().note_reconnect("resume");
 }
 
+void LivekitSource::on_ice_servers(const std::vector<livekit::IceServer>& servers) {
+  turn_servers_ = to_turn_servers(servers);
+}
+
 void LivekitSource::on_offer(const livekit::Offer& offer) {
   if (watcher_ != nullptr || !feeds()) return;
   task_.open(SessionHost::Port::own);
+  task_.host().set_turn_servers(turn_servers_);
   const auto connection =
       std::exchange(first_offer_, false) ? SessionHost::Connection::renewed : SessionHost::Connection::same;
   task_.host().accept_offer(

@@ -71,6 +71,7 @@ class LivekitSource final : public livekit::RoomEvents {
 
   void on_joined(std::string_view room_name, std::string_view own_sid) override;
   void on_resumed() override;
+  void on_ice_servers(const std::vector<livekit::IceServer>& servers) override;
   void on_offer(const livekit::Offer& offer) override;
   void on_candidate(std::string_view candidate) override;
   void on_track_added(const livekit::Track& track) override;
@@ -99,6 +100,7 @@ class LivekitSource final : public livekit::RoomEvents {
   bool first_offer_ = true;
   livekit::Continuity continuity_;
   std::string token_;  // joined with
+  std::vector<turn::Server> turn_servers_;  // those that the server named
   std::string newest_token_;
   std::string joined_url_;
   std::string last_reason_;

@@ -19,10 +19,10 @@ constexpr std::size_t packets_waiting = 32'768;
 MediaWorker::MediaWorker()
     : packets(packets_waiting), whip(ice::requested_ufrag), worker(io::Worker::Options{}) {}
 
-Result<std::unique_ptr<MediaThreads>> MediaThreads::start(unsigned workers) {
+Result<std::unique_ptr<MediaThreads>> MediaThreads::start(unsigned workers, std::string turn_ca_file) {
   auto certificate = dtls::Certificate::generate();
   if (!certificate) return std::unexpected(certificate.error());
-  std::unique_ptr<MediaThreads> threads(new MediaThreads(std::move(*certificate)));
+  std::unique_ptr<MediaThreads> threads(new MediaThreads(std::move(*certificate), std::move(turn_ca_file)));
   if (workers == 0) workers = std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < workers; ++i) threads->workers_.push_back(std::make_unique<MediaWorker>());
   return threads;

@@ -35,8 +35,9 @@ struct MediaWorker {
 // The threads on which media flows. Control thread, but for what it hands to sessions.
 class MediaThreads {
  public:
-  // `workers` 0: one a processor. Errors: internal, when OpenSSL makes no certificate.
-  static Result<std::unique_ptr<MediaThreads>> start(unsigned workers);
+  // `workers` 0: one a processor. `turn_ca_file` holds the certificates to trust for TURN over TLS; empty:
+  // those of the system. Errors: internal, when OpenSSL makes no certificate.
+  static Result<std::unique_ptr<MediaThreads>> start(unsigned workers, std::string turn_ca_file = {});
   ~MediaThreads();
 
   // Opens the WHIP ports: `listen`, and the following port numbers for further workers. Errors: io.
@@ -49,16 +50,22 @@ class MediaThreads {
 
   io::PosixDisk& disk() { return disk_; }
   storage::WriteBudget& budget() { return budget_; }
+  // Where names are looked up: that may block for long.
+  Executor& lookups() { return lookups_; }
+  const std::string& turn_ca_file() const { return turn_ca_file_; }
 
  private:
-  explicit MediaThreads(std::shared_ptr<const dtls::Certificate> certificate)
-      : certificate_(std::move(certificate)) {}
+  MediaThreads(std::shared_ptr<const dtls::Certificate> certificate, std::string turn_ca_file)
+      : turn_ca_file_(std::move(turn_ca_file)), certificate_(std::move(certificate)) {}
+
+  const std::string turn_ca_file_;
 
   io::PosixDisk disk_;
   io::SystemRandom random_;
   storage::WriteBudget budget_;
   std::shared_ptr<const dtls::Certificate> certificate_;
   std::vector<std::unique_ptr<MediaWorker>> workers_;
+  io::StorageThread lookups_;  // ends before the workers it posts to
 };
 
 }  // namespace holdfast::app

@@ -130,6 +130,10 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.gap_limit = request.gap_limit.value_or(config_.gap_limit);
   options.mute_limit = request.mute_limit.value_or(config_.mute_limit);
   options.nack = recording::Nack::always;  // LiveKit; a WHIP publisher says what it answers
+  options.detours.policy = config_.ice_transport_policy;
+  for (const LinkTarget& target : config_.turn_servers) {
+    options.detours.servers.push_back({target, config_.turn_username, config_.turn_credential});
+  }
   return options;
 }
 

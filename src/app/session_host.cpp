@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "io/clock.hpp"
+#include "io/server_links.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -12,7 +13,9 @@ constexpr Duration report_interval = std::chrono::milliseconds(250);
 }  // namespace
 
 // The worker's side.
-class SessionHost::Resident final : public io::DatagramHandler, private recording::SessionEvents {
+class SessionHost::Resident final : public io::DatagramHandler,
+                                    private recording::SessionEvents,
+                                    private LinkEvents {
  public:
   Resident(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
            recording::SessionOptions options, std::weak_ptr<SessionObserver> observer)
@@ -20,6 +23,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
         control_(control),
         port_(port),
         observer_(std::move(observer)),
+        detours_(options.detours),
+        links_(worker.worker, media.lookups(), media.turn_ca_file(), *this),
         session_(std::move(options), media.environment(worker), *this, io::read_clocks()) {}
 
   ~Resident() override { leave_port(); }
@@ -39,6 +44,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
     return description;
   }
 
+  void set_turn_servers(std::vector<turn::Server> servers) { named_servers_ = std::move(servers); }
+
   recording::Session& session() { return session_; }
 
   void finish(std::string reason, FinishReply reply) {
@@ -49,6 +56,7 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
                         reply(std::move(report), std::move(result));
                       });
                     });
+    links_.flush();
   }
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram,
@@ -57,7 +65,9 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
   }
 
   void handle_tick(const Now& now, Outbox& outbox) override {
+    links_.clear_activity();
     session_.handle_tick(now, outbox);
+    links_.flush();
     if (now.instant < next_report_) return;
     next_report_ = now.instant + report_interval;
     tell([report = report(now.instant)](SessionObserver& observer) mutable {
@@ -65,7 +75,8 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
     });
   }
 
-  Instant deadline() const override { return session_.deadline(); }
+  // What came by a link is followed by a tick, as what came by the socket is.
+  Instant deadline() const override { return links_.is_active() ? Instant{} : session_.deadline(); }
 
  private:
   // Datagrams to nobody: before there is a socket, nothing has anyone to talk to.
@@ -80,6 +91,7 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
   }
 
   Result<void> enter_port() {
+    if (port_ == Port::own) offer_detours();
     if (outbox_ != nullptr) return {};
     if (port_ == Port::own) {
       auto socket = worker_.worker.add(Endpoint{}, *this);
@@ -93,6 +105,22 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
       join_shared_port();
     }
     return {};
+  }
+
+  // Whoever dials to us finds us without.
+  void offer_detours() {
+    peer::DetourOptions detours = detours_;
+    detours.links = &links_;
+    detours.servers.insert(detours.servers.end(), named_servers_.begin(), named_servers_.end());
+    session_.set_detours(std::move(detours));
+  }
+
+  void on_link_open(Instant now, LinkId link) override { session_.handle_link_open(now, link, outbox()); }
+  void on_link_bytes(Instant now, LinkId link, MutableBytes bytes) override {
+    session_.handle_link_bytes(now, link, bytes, outbox());
+  }
+  void on_link_closed(Instant now, LinkId link, std::string_view why) override {
+    session_.handle_link_closed(now, link, why, outbox());
   }
 
   void join_shared_port() { worker_.whip.add(session_.local_ufrag(), *this); }
@@ -128,6 +156,9 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
   Executor& control_;
   const Port port_;
   const std::weak_ptr<SessionObserver> observer_;
+  const peer::DetourOptions detours_;  // as configured
+  std::vector<turn::Server> named_servers_;
+  io::ServerLinks links_;
   recording::Session session_;
   NoOutbox no_outbox_;
   Outbox* outbox_ = nullptr;
@@ -137,7 +168,10 @@ class SessionHost::Resident final : public io::DatagramHandler, private recordin
 SessionHost::SessionHost(MediaThreads& media, Executor& control, Port port, recording::SessionOptions options,
                          std::weak_ptr<SessionObserver> observer)
     : worker_(media.least_loaded()), control_(control) {
-  if (port == Port::shared) options.local = worker_.whip_candidates;
+  if (port == Port::shared) {
+    options.local = worker_.whip_candidates;
+    options.detours = {};  // who dials to us finds the way
+  }
   ++worker_.recordings;
   resident_ =
       std::make_unique<Resident>(media, worker_, control, port, std::move(options), std::move(observer));
@@ -173,6 +207,12 @@ void SessionHost::restart_ice(peer::IceDescription remote, IceReply reply) {
     this_control->post([description = resident.restart_ice(remote), reply = std::move(reply)]() mutable {
       reply(std::move(description));
     });
+  });
+}
+
+void SessionHost::set_turn_servers(std::vector<turn::Server> servers) {
+  post([servers = std::move(servers)](Resident& resident) mutable {
+    resident.set_turn_servers(std::move(servers));
   });
 }
 

@@ -49,6 +49,8 @@ class SessionHost {
   void add_remote_candidate(std::string candidate);
   using IceReply = std::move_only_function<void(Result<peer::IceDescription>)>;
   void restart_ice(peer::IceDescription remote, IceReply reply);
+  // Those that signalling names, beside the configured ones. For the next connection.
+  void set_turn_servers(std::vector<turn::Server> servers);
   void announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track);
   void set_participant(std::string identity);
   void suspect(recording::GapCause cause);

@@ -5,6 +5,7 @@
 
 #include "app/config.hpp"
 #include "base/text.hpp"
+#include "turn/server.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -145,6 +146,37 @@ struct Type<std::optional<recording::VideoQuality>> {
 };
 
 template <>
+struct Type<peer::TransportPolicy> {
+  static constexpr std::string_view name = "all|relay";
+  static std::string_view read(std::string_view text, peer::TransportPolicy& value) {
+    if (text != "all" && text != "relay") return "must be all or relay";
+    value = text == "all" ? peer::TransportPolicy::all : peer::TransportPolicy::relay;
+    return {};
+  }
+  static std::string write(peer::TransportPolicy value) {
+    return value == peer::TransportPolicy::all ? "all" : "relay";
+  }
+};
+
+// A TURN server.
+template <>
+struct Type<LinkTarget> {
+  static constexpr std::string_view name = "URL";
+  static std::string_view read(std::string_view text, LinkTarget& value) {
+    const auto parsed = turn::parse_url(text);
+    if (!parsed) return "must be URLs like turn:HOST[:PORT][?transport=udp|tcp] or turns:HOST[:PORT]";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(const LinkTarget& value) {
+    const bool v6 = value.host.find(':') != std::string::npos;
+    return fmt::format("{}:{}:{}{}", value.kind == LinkKind::tls ? "turns" : "turn",
+                       v6 ? '[' + value.host + ']' : value.host, value.port,
+                       value.kind == LinkKind::tcp ? "?transport=tcp" : "");
+  }
+};
+
+template <>
 struct Type<LogLevel> {
   static constexpr std::string_view name = "debug|info|warn|error";
   static std::string_view read(std::string_view text, LogLevel& value) {
@@ -263,6 +295,14 @@ std::vector<Setting> make_settings() {
            "video after a lost frame, up to the next key frame: keep it, marked in the journal, or drop it"),
       make("keyframe_interval", HOLDFAST_FIELD(keyframe_interval),
            "ask for a key frame when none came for so long; 0: never"),
+      make("ice_transport_policy", HOLDFAST_FIELD(ice_transport_policy),
+           "all: UDP, and where it is blocked TCP and TURN; relay: TURN servers only"),
+      make("turn_servers", HOLDFAST_FIELD(turn_servers),
+           "TURN servers for networks that block UDP, beside those that LiveKit names"),
+      make("turn_username", HOLDFAST_FIELD(turn_username), "user name for turn_servers"),
+      make("turn_credential", HOLDFAST_FIELD(turn_credential), "credential for turn_servers"),
+      make("turn_ca_file", HOLDFAST_FIELD(turn_ca_file),
+           "certificates to trust for turns:, PEM; not set: the system's"),
       make("min_free", HOLDFAST_FIELD(min_free), "no new recording with less free space than this"),
       make("follow_interval", HOLDFAST_FIELD(follow_interval),
            "how often to look whether a followed stream is live"),

@@ -13,49 +13,10 @@
 #include <cstring>
 #include <utility>
 
+#include "io/socket_address.hpp"
+
 namespace holdfast::io {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-SocketAddress to_socket_address(const Endpoint& endpoint, bool ipv6) {
-  SocketAddress result;
-  const auto& bytes = endpoint.address.bytes();
-  if (ipv6) {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.size = sizeof address;
-  } else {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, bytes.data() + 12, 4);
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.size = sizeof address;
-  }
-  return result;
-}
-
-Endpoint from_socket_address(const sockaddr_storage& storage) {
-  std::array<std::uint8_t, 16> bytes{};
-  if (storage.ss_family == AF_INET6) {
-    sockaddr_in6 address{};
-    std::memcpy(&address, &storage, sizeof address);
-    std::memcpy(bytes.data(), &address.sin6_addr, bytes.size());
-    return {IpAddress(bytes), ntohs(address.sin6_port)};
-  }
-  sockaddr_in address{};
-  std::memcpy(&address, &storage, sizeof address);
-  bytes[10] = bytes[11] = 0xff;
-  std::memcpy(bytes.data() + 12, &address.sin_addr, 4);
-  return {IpAddress(bytes), ntohs(address.sin_port)};
-}
 
 bool is_unspecified(const IpAddress& address) {
   return address == IpAddress() || address == IpAddress::from_v4(0, 0, 0, 0);
@@ -114,7 +75,7 @@ Result<UdpSocket> UdpSocket::open(const Endpoint& local, int receive_buffer_byte
 
   Endpoint bind_to = local;
   if (is_unspecified(local.address)) bind_to.address = ipv6 ? IpAddress() : IpAddress::from_v4(0, 0, 0, 0);
-  const SocketAddress address = to_socket_address(bind_to, ipv6);
+  const SocketAddress address = to_socket_address(bind_to, ipv6 ? AF_INET6 : AF_INET);
   if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {
     return fail(ErrorCode::io, "cannot bind UDP {}: {}; choose another address or port", local.to_string(),
                 std::strerror(errno));
@@ -182,7 +143,7 @@ void UdpSocket::flush() {
     const std::size_t count = std::min(batch_size, outgoing_.size() - first);
     for (std::size_t i = 0; i < count; ++i) {
       const Outgoing& item = outgoing_[first + i];
-      addresses[i] = to_socket_address(item.to, ipv6_);
+      addresses[i] = to_socket_address(item.to, ipv6_ ? AF_INET6 : AF_INET);
       vectors[i] = {send_buffer_.data() + item.offset, item.size};
       headers[i] = {};
       headers[i].msg_hdr.msg_name = &addresses[i].storage;

@@ -76,15 +76,25 @@ void Worker::post(Job job) {
 Result<UdpSocket*> Worker::add(const Endpoint& local, DatagramHandler& handler) {
   auto socket = UdpSocket::open(local, options_.receive_buffer_bytes);
   if (!socket) return std::unexpected(socket.error());
-  auto entry = std::make_unique<Entry>(Entry{std::move(*socket), &handler});
+  auto entry = std::make_unique<Entry>(*this, std::move(*socket), handler);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
-  event.data.ptr = entry.get();
+  event.data.ptr = static_cast<Watched*>(entry.get());
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, entry->socket.descriptor(), &event) != 0) {
     return fail(ErrorCode::io, "cannot watch UDP {}: {}", local.to_string(), std::strerror(errno));
   }
   entries_.push_back(std::move(entry));
   return &entries_.back()->socket;
+}
+
+Result<void> Worker::watch(int descriptor, Watched& watched) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &watched;
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+    return fail(ErrorCode::io, "cannot watch a TCP connection: {}", std::strerror(errno));
+  }
+  return {};
 }
 
 void Worker::remove(DatagramHandler& handler) {
@@ -106,12 +116,12 @@ void Worker::run(const std::stop_token& stop) {
     const Now now = read_clocks();
     round_began = now.instant;
     for (int i = 0; i < count; ++i) {
-      auto* entry = static_cast<Entry*>(events[static_cast<std::size_t>(i)].data.ptr);
-      if (entry == nullptr) {
+      auto* watched = static_cast<Watched*>(events[static_cast<std::size_t>(i)].data.ptr);
+      if (watched == nullptr) {
         eventfd_t value = 0;
         (void)eventfd_read(wakeup_, &value);
       } else {
-        drain(*entry, now);
+        watched->handle_ready(now);
       }
     }
     run_jobs();
@@ -151,6 +161,7 @@ void Worker::tick(const Now& now) {
     entry.socket.flush();
   }
   std::erase_if(entries_, [](const auto& entry) { return entry->handler == nullptr; });
+  retired_.clear();
 }
 
 Instant Worker::earliest_deadline() const {

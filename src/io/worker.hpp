@@ -26,6 +26,15 @@ class DatagramHandler {
   virtual Instant deadline() const = 0;
 };
 
+// A descriptor of another kind: a TCP connection. All calls come on the worker's thread.
+class Watched {
+ public:
+  virtual ~Watched() = default;
+  // It can be read, or written again, or broke: until all was read and written nothing more will be said
+  // (edge-triggered).
+  virtual void handle_ready(const Now& now) = 0;
+};
+
 // A thread with its sockets: sleeps until something comes or is due, then lets a tick pass, so that packets
 // gather, and drains all that came in batches (one system call for up to 64 packets). Workers share nothing;
 // the way in is post().
@@ -53,8 +62,19 @@ class Worker final : public Executor {
   Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler);
   void remove(DatagramHandler& handler);
 
+  // `watched` hears of its descriptor from now on, until the descriptor is closed and it is given to
+  // retire().
+  Result<void> watch(int descriptor, Watched& watched);
+  // Keeps it until the round is over: what happened in the round may still name it.
+  void retire(std::unique_ptr<Watched> watched) { retired_.push_back(std::move(watched)); }
+
  private:
-  struct Entry {
+  struct Entry final : Watched {
+    Entry(Worker& owner, UdpSocket opened, DatagramHandler& behind)
+        : worker(owner), socket(std::move(opened)), handler(&behind) {}
+    void handle_ready(const Now& now) override { worker.drain(*this, now); }
+
+    Worker& worker;
     UdpSocket socket;
     DatagramHandler* handler;  // null: removed, freed after the round
     bool active = false;       // got something in this round
@@ -74,6 +94,7 @@ class Worker final : public Executor {
   bool woken_ = false;     // guarded by mutex_: the eventfd is set already
   std::vector<Job> running_;
   std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<std::unique_ptr<Watched>> retired_;
   ReceiveBatch batch_;
   std::jthread thread_;
 };

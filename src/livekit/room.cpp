@@ -32,6 +32,14 @@ wire::VideoQuality wire_quality(Quality quality) {
   return wire::HIGH;
 }
 
+std::vector<IceServer> read_ice_servers(const auto& servers) {
+  std::vector<IceServer> read;
+  for (const wire::IceServer& server : servers) {
+    read.push_back({{server.urls().begin(), server.urls().end()}, server.username(), server.credential()});
+  }
+  return read;
+}
+
 }  // namespace
 
 Room::Room(RoomConfig config, RoomEvents& events, SignalSink& sink, Instant now)
@@ -71,7 +79,7 @@ void Room::handle_message(Bytes message, Instant now) {
     case wire::SignalResponse::kRefreshToken:
       return events_.on_token(response.refresh_token());
     case wire::SignalResponse::kReconnect:
-      return handle_resumed(now);
+      return handle_resumed(response.reconnect(), now);
     case wire::SignalResponse::kSubscriptionPermissionUpdate:
       handle_permission(response.subscription_permission_update());
       return reconsider(now);
@@ -97,6 +105,7 @@ void Room::handle_join(const wire::Join& join, Instant now) {
   ping_timeout_ = std::max(read_interval(join.ping_timeout(), 15), 2 * ping_interval_);
   own_sid_ = join.participant().sid();
   expect_signs_of_life(now);
+  events_.on_ice_servers(read_ice_servers(join.ice_servers()));
   events_.on_joined(join.room().name(), join.participant().sid());
   for (const wire::Participant& participant : join.other_participants()) handle_participant(participant);
   reconsider(now);
@@ -114,12 +123,13 @@ void Room::resume(Instant now) {
   ping_at_ = silent_at_ = never;
 }
 
-void Room::handle_resumed(Instant now) {
+void Room::handle_resumed(const wire::Reconnect& reconnect, Instant now) {
   if (!std::exchange(resuming_, false)) {
     ++malformed_messages_;
     return;
   }
   expect_signs_of_life(now);
+  events_.on_ice_servers(read_ice_servers(reconnect.ice_servers()));
   events_.on_resumed();
 }
 

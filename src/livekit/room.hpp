@@ -20,6 +20,7 @@ namespace holdfast::livekit {
 namespace wire {
 class Join;
 class Leave;
+class Reconnect;
 class SignalRequest;
 class SubscriptionPermissionUpdate;
 class SubscriptionResponse;
@@ -51,6 +52,13 @@ struct Offer {
   std::map<std::string, std::string> mid_to_track;  // mid -> track sid, of the m-lines in use
 };
 
+// A TURN (or STUN) server that LiveKit names.
+struct IceServer {
+  std::vector<std::string> urls;  // "turn:...", "turns:...", "stun:..."; not looked at
+  std::string username;
+  std::string credential;
+};
+
 // What a Room tells its owner, on the thread that drives the room. Except from on_ended(), which is the last
 // call of all unless the room is resumed, the room must not be destroyed from within a call; its send_*
 // functions may be called from any.
@@ -61,6 +69,8 @@ class RoomEvents {
   virtual void on_joined(std::string_view room_name, std::string_view own_sid) = 0;
   // After Room::resume(): the session goes on. The server offers an ICE restart next.
   virtual void on_resumed() = 0;
+  // For the connections to come; before on_joined(), and when the server names others.
+  virtual void on_ice_servers(const std::vector<IceServer>&) {}
   virtual void on_offer(const Offer& offer) = 0;
   // "candidate:..." (RFC 8839 section 5.1), of the server's end.
   virtual void on_candidate(std::string_view candidate) = 0;
@@ -131,7 +141,7 @@ class Room {
 
  private:
   void handle_join(const wire::Join& join, Instant now);
-  void handle_resumed(Instant now);
+  void handle_resumed(const wire::Reconnect& reconnect, Instant now);
   void expect_signs_of_life(Instant now);
   void handle_participant(const wire::Participant& info);
   void handle_trickle(const wire::Trickle& trickle);

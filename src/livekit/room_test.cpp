@@ -21,6 +21,7 @@ class Log final : public RoomEvents {
   Offer offer;
   Ended ended;
   Track last_refused;
+  std::vector<std::string> ice_servers;  // all that were named
 
  private:
   void on_joined(std::string_view room_name, std::string_view) override { add("joined", room_name); }
@@ -28,6 +29,12 @@ class Log final : public RoomEvents {
   void on_offer(const Offer& value) override {
     offer = value;
     add("offer", std::to_string(value.id));
+  }
+  void on_ice_servers(const std::vector<IceServer>& servers) override {
+    for (const IceServer& server : servers) {
+      for (const std::string& url : server.urls)
+        ice_servers.push_back(url + ' ' + server.username + ' ' + server.credential);
+    }
   }
   void on_candidate(std::string_view candidate) override { add("candidate", candidate); }
   void on_track_added(const Track& track) override { add("added", track.sid); }
@@ -214,6 +221,24 @@ class RoomTest : public testing::Test {
   Wire wire_;
   std::optional<Room> room_;
 };
+
+TEST_F(RoomTest, TellsTheIceServersThatAreNamedAtJoiningAndAtReconnecting) {
+  start();
+  wire::SignalResponse response = join_response();
+  wire::IceServer& server = *response.mutable_join()->add_ice_servers();
+  server.add_urls("turn:192.0.2.1:3478?transport=udp");
+  server.add_urls("turns:turn.example.org:443?transport=tcp");
+  server.set_username("user");
+  server.set_credential("secret");
+  receive(response);
+  EXPECT_THAT(log_.ice_servers, ElementsAre("turn:192.0.2.1:3478?transport=udp user secret",
+                                            "turns:turn.example.org:443?transport=tcp user secret"));
+  log_.ice_servers.clear();
+  wire::SignalResponse reconnect;
+  reconnect.mutable_reconnect()->add_ice_servers()->add_urls("stun:192.0.2.2");
+  receive(reconnect);
+  EXPECT_THAT(log_.ice_servers, ElementsAre("stun:192.0.2.2  "));
+}
 
 TEST_F(RoomTest, SubscribesToVideoAndAudioAtTheTopLayer) {
   join();

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "peer/detour_ways.hpp"
 
 namespace holdfast::peer {
 namespace {
+
+constexpr std::string_view separator = "; ";
 
 // Of relays: UDP before TCP before TLS, and of one kind the one that is named first.
 std::uint16_t relay_preference(LinkKind kind, std::size_t place) {
@@ -98,6 +101,9 @@ void Detours::open_all(Instant now) {
   for (const ice::Candidate& candidate : candidates_) {
     if (candidate.transport == ice::Transport::tcp) open_connection(candidate);
   }
+  if (options_.policy == TransportPolicy::relay && options_.servers.empty()) {
+    problems_ = "only TURN is allowed (ice_transport_policy), and no TURN server is known";
+  }
   const std::size_t count = std::min(options_.servers.size(), max_servers);
   for (std::size_t i = 0; i < count; ++i) {
     const turn::Server& server = options_.servers[i];
@@ -170,8 +176,15 @@ void Detours::close_unused(Instant now) {
 void Detours::note_problem(const Way& way, std::string_view why) {
   constexpr std::size_t enough = 500;
   if (problems_.size() >= enough) return;
-  problems_ += fmt::format("{}{} {}:{}: {}", problems_.empty() ? "" : "; ", to_string(way.transport()),
+  problems_ += fmt::format("{}{} {}:{}: {}", problems_.empty() ? "" : separator, to_string(way.transport()),
                            way.target().host, way.target().port, why);
+}
+
+std::string_view Detours::take_new_problems() {
+  std::string_view fresh = problems_;
+  fresh.remove_prefix(std::exchange(problems_taken_, problems_.size()));
+  if (fresh.starts_with(separator)) fresh.remove_prefix(separator.size());
+  return fresh;
 }
 
 std::vector<ice::Candidate> Detours::relayed_candidates() const {
@@ -201,7 +214,10 @@ bool Detours::is_used(const Way& way) const {
 // changes.
 void Detours::plan() {
   deadline_ = std::min(open_at_, settled_at_);
-  for (const auto& way : ways_) deadline_ = std::min(deadline_, way->deadline());
+  for (const auto& way : ways_) {
+    const bool failed = !way->error().empty();  // to be closed, but not from within what it was doing
+    deadline_ = std::min(deadline_, failed ? Instant{} : way->deadline());
+  }
 }
 
 }  // namespace holdfast::peer

@@ -70,12 +70,17 @@ class Detours {
   void handle_timeout(Instant now);
   Instant deadline() const { return deadline_; }
 
+  // For what is opened from now on: credentials may be good for minutes only.
+  void set_servers(std::vector<turn::Server> servers) { options_.servers = std::move(servers); }
+
   TransportPolicy policy() const { return options_.policy; }
   // Our addresses on relays, as far as they are known.
   std::vector<ice::Candidate> relayed_candidates() const;
   Transport transport_of(const ice::Path& path) const;
   // What became of those that failed, for people; empty if none did.
   const std::string& problems() const { return problems_; }
+  // The same, of those that failed since this was last asked.
+  std::string_view take_new_problems();
 
  private:
   class Way;
@@ -93,7 +98,7 @@ class Detours {
   bool is_used(const Way& way) const;
   void plan();
 
-  const DetourOptions options_;
+  DetourOptions options_;
   ice::Agent& agent_;
   Random& random_;
   std::vector<ice::Candidate> candidates_;  // of the other side
@@ -103,6 +108,7 @@ class Detours {
   Instant settled_at_ = never;  // when to close those that are not in use
   Instant deadline_ = never;
   std::string problems_;
+  std::size_t problems_taken_ = 0;  // so much of them
 };
 
 }  // namespace holdfast::peer

@@ -132,6 +132,7 @@ class Party final : public Sink, public LinkEvents {
   void on_rtp(Instant, MutableBytes packet) override { rtp.emplace_back(packet.begin(), packet.end()); }
   void on_rtcp(Instant, MutableBytes packet) override { rtcp.emplace_back(packet.begin(), packet.end()); }
   void on_state(State, std::string_view why) override { reason = why; }
+  void on_detour_failed(std::string_view what) override { failed_detours.emplace_back(what); }
   void on_link_open(Instant now, LinkId link) override { peer->handle_link_open(now, link, out, *this); }
   void on_link_bytes(Instant now, LinkId link, MutableBytes bytes) override {
     peer->handle_link_bytes(now, link, bytes, out, *this);
@@ -150,31 +151,37 @@ class Party final : public Sink, public LinkEvents {
   std::vector<ByteVector> rtp;
   std::vector<ByteVector> rtcp;
   std::string reason;
+  std::vector<std::string> failed_detours;
 };
 
 class DetoursTest : public testing::Test {
  protected:
   void begin(DetourOptions options = {}) {
-    publisher_.make(
-        {.certificate = publisher_certificate, .side = Side::offerer, .local = {publisher_at}, .ice = {}});
+    publisher_.make(publisher_config());
     options.links = &recorder_.links;
     recorder_.make({.certificate = recorder_certificate,
                     .side = Side::answerer,
                     .local = {recorder_at},
                     .ice = {},
                     .detours = std::move(options)});
-    const std::string offer = publisher_.peer->make_offer({{.kind = sdp::Kind::video,
-                                                            .mid = "0",
-                                                            .msid = {"stream", "camera"},
-                                                            .cname = "publisher",
-                                                            .ssrc = Ssrc(10),
-                                                            .rtx = {},
-                                                            .codecs = {sdp::h264_codec()}}});
+    const std::string offer = publisher_.peer->make_offer({camera()});
     const auto answer = recorder_.peer->accept_offer(clock_.now(), offer, {});
     ASSERT_TRUE(answer) << answer.error().message;
     answer_ = *answer;
     ASSERT_TRUE(publisher_.peer->accept_answer(clock_.now(), answer_));
     recorder_.peer->add_remote_candidate(clock_.now(), tcp_candidate);
+  }
+  static Config publisher_config() {
+    return {.certificate = publisher_certificate, .side = Side::offerer, .local = {publisher_at}, .ice = {}};
+  }
+  static sdp::OfferedTrack camera() {
+    return {.kind = sdp::Kind::video,
+            .mid = "0",
+            .msid = {"stream", "camera"},
+            .cname = "publisher",
+            .ssrc = Ssrc(10),
+            .rtx = {},
+            .codecs = {sdp::h264_codec()}};
   }
   void block_udp() { net_.black_out(publisher_at, recorder_at, 1h); }
   bool connects(Duration within) {
@@ -310,16 +317,7 @@ TEST_F(DetoursTest, ALaterAnswerNamesTheRelayedAddress) {
   recorder_.links.add_server("relay");
   begin({.policy = TransportPolicy::relay, .servers = {server("relay")}});
   ASSERT_TRUE(connects(1s));
-  const auto answer =
-      recorder_.peer->accept_offer(clock_.now(),
-                                   publisher_.peer->make_offer({{.kind = sdp::Kind::video,
-                                                                 .mid = "0",
-                                                                 .msid = {"stream", "camera"},
-                                                                 .cname = "publisher",
-                                                                 .ssrc = Ssrc(10),
-                                                                 .rtx = {},
-                                                                 .codecs = {sdp::h264_codec()}}}),
-                                   {});
+  const auto answer = recorder_.peer->accept_offer(clock_.now(), publisher_.peer->make_offer({camera()}), {});
   ASSERT_TRUE(answer);
   EXPECT_THAT(*answer, HasSubstr("198.51.100.2 50000 typ relay raddr 0.0.0.0 rport 0"));
 }
@@ -343,6 +341,51 @@ TEST_F(DetoursTest, ARelaysRefusalIsToldWhenThereIsNoPath) {
   EXPECT_THAT(recorder_.reason, HasSubstr("TURN over UDP relay:3478: the TURN server refuses"));
   EXPECT_THAT(recorder_.reason, HasSubstr("connection refused"));
   EXPECT_EQ(recorder_.links.open_links(), 0u);
+}
+
+// The other side knows a connection by the user fragment it began with (as pion does), so a restart needs
+// another.
+TEST_F(DetoursTest, AfterAnIceRestartANewConnectionIsMadeAtOnceWhereUdpWasBlocked) {
+  block_udp();
+  begin();
+  ASSERT_TRUE(connects(3s));
+  clock_.run_for(30s);
+  publisher_.make(publisher_config());
+  const auto answer = recorder_.peer->accept_offer(clock_.now(), publisher_.peer->make_offer({camera()}), {});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(recorder_.peer->ice_restarts(), 1);
+  EXPECT_EQ(recorder_.peer->transport(), Transport::tcp) << "the former path is used meanwhile";
+  ASSERT_TRUE(publisher_.peer->accept_answer(clock_.now(), *answer));
+  recorder_.peer->add_remote_candidate(clock_.now(), tcp_candidate);
+  clock_.run_for(500ms);
+  EXPECT_THAT(recorder_.links.opened, ElementsAre("tcp", "tcp"));
+  EXPECT_EQ(recorder_.peer->state(), State::connected);
+  clock_.run_for(20s);
+  EXPECT_EQ(recorder_.links.open_links(), 1u);
+}
+
+TEST_F(DetoursTest, WhatFailsIsToldOnceWhenItFails) {
+  block_udp();
+  recorder_.links.unreachable.insert("192.0.2.1");
+  recorder_.links.add_server("relay").password = "another";
+  begin({.servers = {server("relay")}});
+  clock_.run_for(2s);
+  EXPECT_THAT(recorder_.failed_detours, ElementsAre("TCP 192.0.2.1:7881: connection refused",
+                                                    HasSubstr("TURN over UDP relay:3478: the TURN")));
+}
+
+TEST_F(DetoursTest, ARefusalIsToldAtOnceThoughNothingElseIsDue) {
+  recorder_.links.add_server("relay").password = "another";
+  begin({.policy = TransportPolicy::relay, .servers = {server("relay")}});
+  clock_.run_for(100ms);
+  EXPECT_THAT(recorder_.failed_detours, ElementsAre(HasSubstr("refuses the user name or the credential")));
+}
+
+TEST_F(DetoursTest, PolicyRelayWithoutAServerSaysSo) {
+  begin({.policy = TransportPolicy::relay, .servers = {}});
+  clock_.run_for(31s);
+  EXPECT_EQ(recorder_.peer->state(), State::failed);
+  EXPECT_THAT(recorder_.reason, HasSubstr("no TURN server is known"));
 }
 
 TEST_F(DetoursTest, LinksAreClosedWithThePeer) {

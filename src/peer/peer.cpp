@@ -284,6 +284,7 @@ Instant Peer::deadline() const {
 }
 
 void Peer::advance(Instant now, Outbox& outbox, Sink& sink) {
+  if (const auto problems = detours_.take_new_problems(); !problems.empty()) sink.on_detour_failed(problems);
   const std::optional<ice::Path>& path = ice_.selected();
   if (dtls_ && path) dtls_->start(now, {path->outbox(outbox), path->remote});
   if (dtls_ && dtls_->state() == dtls::State::connected && !srtp_ && srtp_error_.empty()) {

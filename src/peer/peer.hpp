@@ -67,6 +67,8 @@ class Sink {
   virtual void on_rtcp(Instant arrival, MutableBytes packet) = 0;
   // `reason` is for people: why it failed or closed; else empty. The peer may not be destroyed from here.
   virtual void on_state(State state, std::string_view reason) = 0;
+  // Ways round a blocked network that did not work out, for people: another one may.
+  virtual void on_detour_failed(std::string_view) {}
 };
 
 // One WebRTC connection, everything on one transport: SDP, ICE, DTLS and SRTP put together. Routes only: what
@@ -103,6 +105,8 @@ class Peer {
   // Decrypts in place: `datagram` is overwritten. `arrival` is when the kernel got it.
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox,
                        Sink& sink);
+  // Replaces DetourOptions::servers, for the relays that are asked from now on.
+  void set_turn_servers(std::vector<turn::Server> servers) { detours_.set_servers(std::move(servers)); }
   // What became of the links that the peer opened (DetourOptions::links); those of a former peer's are
   // ignored.
   void handle_link_open(Instant now, LinkId link, Outbox& outbox, Sink& sink);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/log.hpp"
 #include "codec/h264_bitstream.hpp"
 #include "codec/opus.hpp"
 
@@ -94,6 +95,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
                 settle(slot(media::Kind::audio).track, packets, outcome);
               }),
       local_(options_.local),
+      detours_(options_.detours),
       own_ssrc_(environment_.random.next_u32()),
       quiet_since_(now.instant),
       armed_(options_.arming == Arming::armed),
@@ -115,7 +117,13 @@ void Session::reconnect(const Now& now) {
   config.local = local_;
   transport_id_ = 0;
   transport_feedback_ = {};
+  config.detours = detours_;
   peer_ = std::make_unique<peer::Peer>(std::move(config), environment_.random);
+}
+
+void Session::set_detours(peer::DetourOptions detours) {
+  detours_ = std::move(detours);
+  peer_->set_turn_servers(detours_.servers);
 }
 
 Result<std::string> Session::accept_offer(const Now& now, std::string_view offer) {
@@ -203,6 +211,18 @@ void Session::handle_datagram(Instant arrival, const Endpoint& from, MutableByte
   if (!finishing_) peer_->handle_datagram(arrival, from, datagram, outbox, *this);
 }
 
+void Session::handle_link_open(Instant now, LinkId link, Outbox& outbox) {
+  if (!finishing_) peer_->handle_link_open(now, link, outbox, *this);
+}
+
+void Session::handle_link_bytes(Instant now, LinkId link, MutableBytes bytes, Outbox& outbox) {
+  if (!finishing_) peer_->handle_link_bytes(now, link, bytes, outbox, *this);
+}
+
+void Session::handle_link_closed(Instant now, LinkId link, std::string_view why, Outbox& outbox) {
+  if (!finishing_) peer_->handle_link_closed(now, link, why, outbox, *this);
+}
+
 void Session::on_rtp(Instant arrival, MutableBytes bytes) {
   if (!armed_) {
     quiet_since_ = arrival;
@@ -236,8 +256,18 @@ void Session::on_rtcp(Instant arrival, MutableBytes packet) {
 
 void Session::on_state(peer::State state, std::string_view reason) {
   if (state == peer::State::closed) suspected_ = GapCause::left;
-  if (state == peer::State::connected) suspected_ = GapCause::network;
+  if (state == peer::State::connected) {
+    suspected_ = GapCause::network;
+    log::info("{}: media connected by {} ({})", options_.output.recording_id,
+              peer::to_string(peer_->transport().value_or(peer::Transport::udp)),
+              peer_->remote_endpoint().value_or(Endpoint{}).to_string());
+  }
   if (state == peer::State::failed || state == peer::State::closed) events_.on_connection_lost(reason);
+}
+
+// Told at once: a server may end the session long before every path has been given up.
+void Session::on_detour_failed(std::string_view what) {
+  log::warn("{}: {}", options_.output.recording_id, what);
 }
 
 void Session::set_reorder_depth(Slot& slot) {

@@ -42,6 +42,7 @@ struct SessionOptions {
   Nack nack = Nack::where_offered;
   DamageMode damage = DamageMode::keep;
   std::vector<Endpoint> local;  // our candidates
+  peer::DetourOptions detours = {};               // round networks that block UDP
   Arming arming = Arming::armed;
 };
 
@@ -97,6 +98,9 @@ class Session final : private peer::Sink, private TrackOwner {
   void reconnect(const Now& now);
   // Our candidates, for the next connection: to be followed by reconnect().
   void set_local(std::vector<Endpoint> local) { local_ = std::move(local); }
+  // The same for the ways round a network that blocks UDP; the servers count for an ICE restart as well.
+  // Their links outlive the session.
+  void set_detours(peer::DetourOptions detours);
   const std::string& local_ufrag() const { return peer_->local_ufrag(); }
 
   // What signalling says of the track of that kind that is to be recorded; null: there is none now.
@@ -109,6 +113,10 @@ class Session final : private peer::Sink, private TrackOwner {
   void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox);
+  // As peer::Peer's functions of these names.
+  void handle_link_open(Instant now, LinkId link, Outbox& outbox);
+  void handle_link_bytes(Instant now, LinkId link, MutableBytes bytes, Outbox& outbox);
+  void handle_link_closed(Instant now, LinkId link, std::string_view why, Outbox& outbox);
   void handle_tick(const Now& now, Outbox& outbox);
   Instant deadline() const;
 
@@ -146,6 +154,7 @@ class Session final : private peer::Sink, private TrackOwner {
   void on_rtp(Instant arrival, MutableBytes packet) override;
   void on_rtcp(Instant arrival, MutableBytes packet) override;
   void on_state(peer::State state, std::string_view reason) override;
+  void on_detour_failed(std::string_view what) override;
   void on_frame(Track& track, const codec::CodedFrame& frame, Instant arrival) override;
 
   Slot& slot(media::Kind kind) { return *slots_[static_cast<std::size_t>(kind)]; }
@@ -181,6 +190,7 @@ class Session final : private peer::Sink, private TrackOwner {
   Output output_;
   std::array<std::unique_ptr<Slot>, 2> slots_;  // by media::Kind
   std::vector<Endpoint> local_;
+  peer::DetourOptions detours_;
   std::unique_ptr<peer::Peer> peer_;
   Ssrc own_ssrc_;
   ByteVector feedback_;

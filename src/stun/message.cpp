@@ -375,8 +375,9 @@ std::optional<std::string> long_term_key(std::string_view username, std::string_
   const std::string text = fmt::format("{}:{}:{}", username, realm, password);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) != 1)
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) != 1) {
     return std::nullopt;
+  }
   return std::string(digest.begin(), digest.begin() + size);
 }
 

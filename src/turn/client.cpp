@@ -141,8 +141,9 @@ void Client::handle_success(Instant now, const Request& request, const stun::Mes
 }
 
 void Client::handle_allocated(Instant now, const stun::Message& response) {
-  if (!response.relayed || !response.lifetime)
+  if (!response.relayed || !response.lifetime) {
     return fail("the TURN server's answer names no relayed address");
+  }
   relayed_ = *response.relayed;
   state_ = State::ready;
   set_lifetime(now, *response.lifetime);

@@ -19,8 +19,9 @@ bool read_authority(std::string_view text, LinkTarget& target) {
     rest = text.substr(end + 1);
     if (!IpAddress::parse(host)) return false;
   }
-  if (host.empty() || host.size() > 253 || host.find_first_of(" /?#@") != std::string_view::npos)
+  if (host.empty() || host.size() > 253 || host.find_first_of(" /?#@") != std::string_view::npos) {
     return false;
+  }
   target.host = host;
   if (rest.empty()) return true;
   rest.remove_prefix(1);

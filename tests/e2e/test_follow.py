@@ -83,7 +83,8 @@ def signed(body, secret=livekit.SECRET):
 
 def test_a_webhook_starts_it_at_once_and_a_forged_one_nothing(folder, programs, figure):
     port, path = free_port(), "/api/livekit/webhook"
-    server = livekit.LiveKitServer(folder, webhooks=[f"http://127.0.0.1:{port}{path}"])
+    server = livekit.LiveKitServer(
+        folder, webhook={"api_key": livekit.KEY, "urls": [f"http://127.0.0.1:{port}{path}"]})
     programs.append(server)
     bearer = {"Authorization": "Bearer of-the-api"}
     program = Holdfast(folder, server.url, "--follow-interval", "10m", "--api-token", "of-the-api", port=port)

@@ -32,7 +32,8 @@ def token(identity, room, seconds=3600, **grants):
 
 
 class LiveKitServer(Program):
-    def __init__(self, folder, address="127.0.0.1", device="lo", webhooks=()):
+    def __init__(self, folder, address="127.0.0.1", device="lo", rtc=None, **changes):
+        """`rtc` and `changes` go into the server's configuration."""
         self.address = address
         self.port, self.udp_port = free_port(), free_port(socket.SOCK_DGRAM)
         config = folder / "livekit.yaml"
@@ -40,8 +41,7 @@ class LiveKitServer(Program):
             "port": self.port, "bind_addresses": sorted({"127.0.0.1", address}), "keys": {KEY: SECRET}, "logging": {"level": "info"},
             "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": address,
                     "use_external_ip": False, "enable_loopback_candidate": True,
-                    "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}},
-            **({"webhook": {"api_key": KEY, "urls": list(webhooks)}} if webhooks else {})}))
+                    "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}, **(rtc or {})}, **changes}))
         self._command = [LIVEKIT_SERVER, "--config", config], folder / "livekit.log"
         self.url = f"ws://{address}:{self.port}"
         self.restart()

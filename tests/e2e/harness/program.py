@@ -30,11 +30,11 @@ def free_udp_ports(count):
 
 
 class Program:
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, env=None, group=None):
         self.name, self.log = log.stem, log
         with open(log, "w") as errors:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=errors, text=True,
+                                            stdout=subprocess.PIPE, stderr=errors, text=True, group=group,
                                             env={**os.environ, **(env or {})})
         self.events, self._lines = [], []
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -26,7 +26,7 @@ class Reply:
 
 
 class Holdfast(Program):
-    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None):
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None, group=None):
         self.port, self.recordings = port or free_port(), folder / "recordings"
         self.address = namespace.far if namespace else "127.0.0.1"
         command = [*(namespace.inside if namespace else []), HOLDFAST, "serve", "--listen", f"{self.address}:{self.port}",
@@ -38,7 +38,7 @@ class Holdfast(Program):
             command += ["--livekit-url", livekit_url, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET,
                         "--livekit-room", "{mint_id}"]
         self.recordings.mkdir(exist_ok=True)
-        super().__init__([*command, *flags], folder / f"{name}.log")
+        super().__init__([*command, *flags], folder / f"{name}.log", group=group)
         self.url = f"http://{self.address}:{self.port}"
         self.wait_for(self._answers, 10, "to answer")
 
