@@ -63,6 +63,12 @@ def recorded(folder, programs, figure):
     return record
 
 
+def test_where_udp_works_no_turn_server_is_asked(server, relay, recorded):
+    log = recorded(server(), "--turn-servers", relay.url("udp"), *relay.flags)
+    assert "media connected by UDP (127.0.0.1:" in log
+    assert "ALLOCATE" not in relay.tail(1000)
+
+
 def test_a_server_without_udp_is_recorded_by_tcp(server, recorded):
     assert "media connected by TCP (127.0.0.1:" in recorded(server(rtc={"force_tcp": True}))
 
