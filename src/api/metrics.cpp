@@ -135,7 +135,8 @@ void write_recordings(Page& page, const std::vector<Series>& all) {
   page.family("recording_zero_packet_streak", "gauge",
               "Seconds in which a live recording got no packet, up to now.");
   for (const Series& series : all) page.sample(series.zero_packet_streak, label(series));
-  page.family("recording_gap_seconds_total", "counter", "Seconds of gaps in the timeline, the present one too.");
+  page.family("recording_gap_seconds_total", "counter",
+              "Seconds of gaps in the timeline, the present one too.");
   for (const Series& series : all) page.sample(series.gap_seconds, label(series));
 }
 

@@ -99,7 +99,7 @@ class LivekitSource final : public livekit::RoomEvents {
   bool live_ = false;  // a track was chosen
   bool first_offer_ = true;
   livekit::Continuity continuity_;
-  std::string token_;  // joined with
+  std::string token_;                       // joined with
   std::vector<turn::Server> turn_servers_;  // those that the server named
   std::string newest_token_;
   std::string joined_url_;

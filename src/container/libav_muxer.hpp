@@ -34,8 +34,8 @@ class LibavMuxer final : public Muxer {
  private:
   struct Track {
     media::TrackFormat format;
-    std::optional<media::Ticks> last_dts;
-    std::optional<std::int64_t> last_written_dts;  // in the container's own time base
+    std::optional<media::Ticks> last_dts{};
+    std::optional<std::int64_t> last_written_dts{};  // in the container's own time base
     media::Ticks usual_duration = media::ticks_per_second / 30;
   };
 

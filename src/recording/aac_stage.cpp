@@ -107,7 +107,8 @@ void AacStage::send_off(Last last, std::move_only_function<void()> finished) {
       // Of a batch that failed, as of what is left at the end, nothing comes any more.
       const bool over = last == Last::yes;
       if (over || (!result && !batch.packets.empty())) {
-        const media::Ticks end = over ? std::numeric_limits<media::Ticks>::max() : batch.packets.back().pts + 1;
+        const media::Ticks end =
+            over ? std::numeric_limits<media::Ticks>::max() : batch.packets.back().pts + 1;
         if (const Source refused = core->take_before(end); refused.frames > 0) core->sink->refused(refused);
       }
       if (finished) finished();

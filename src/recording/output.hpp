@@ -64,8 +64,8 @@ enum class Outcome : std::uint8_t {
 class Output {
  public:
   static constexpr std::size_t max_held = 1000;
-  // Frames that were held, at the start or by the transcoder, come to their end: their `packets` were written,
-  // or refused.
+  // Frames that were held, at the start or by the transcoder, come to their end: their `packets` were
+  // written, or refused.
   using Settle = std::function<void(std::uint32_t packets, Outcome outcome)>;
 
   Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder,

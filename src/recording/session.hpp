@@ -41,8 +41,8 @@ struct SessionOptions {
   Duration mute_limit{};                          // all tracks muted for so long; 0: never ends for that
   Nack nack = Nack::where_offered;
   DamageMode damage = DamageMode::keep;
-  std::vector<Endpoint> local;  // our candidates
-  peer::DetourOptions detours = {};               // round networks that block UDP
+  std::vector<Endpoint> local;       // our candidates
+  peer::DetourOptions detours = {};  // round networks that block UDP
   Arming arming = Arming::armed;
 };
 
