@@ -36,6 +36,7 @@ class DtlsTransport : public ::testing::Test {
                     {(role == Role::client ? server_certificate : client_certificate)->fingerprint()}),
           out(test.net_.attach(at, [&test, this](const Endpoint&, Bytes datagram) {
             largest = std::max(largest, datagram.size());
+            if (first.empty()) first.assign(datagram.begin(), datagram.end());
             transport.handle_datagram(test.clock_.now(), datagram, path());
           })) {
       test.clock_.drive([this] { return transport.deadline(); },
@@ -47,6 +48,7 @@ class DtlsTransport : public ::testing::Test {
     Transport transport;
     Outbox& out;
     std::size_t largest = 0;
+    ByteVector first;  // datagram that came
   };
 
   void start() { client_.transport.start(clock_.now(), client_.path()); }
@@ -81,6 +83,14 @@ TEST_F(DtlsTransport, BothSidesComeToTheSameKeysWithinFourFlights) {
   expect_same_keys();
   EXPECT_EQ(client_.transport.deadline(), never);
   EXPECT_EQ(server_.transport.deadline(), never);
+}
+
+// A LiveKit server would pick AES-256-GCM from whatever else is offered.
+TEST_F(DtlsTransport, OffersNoProfileThatSrtpDoesNotHave) {
+  ASSERT_TRUE(run_until_connected(40ms));
+  // RFC 5764 section 4.1.1: use_srtp, AEAD_AES_128_GCM (RFC 7714) and AES128_CM_HMAC_SHA1_80, no MKI.
+  const ByteVector offered{0x00, 0x0e, 0x00, 0x07, 0x00, 0x04, 0x00, 0x07, 0x00, 0x01, 0x00};
+  EXPECT_FALSE(std::ranges::search(server_.first, offered).empty());
 }
 
 TEST_F(DtlsTransport, DatagramsStayBelowTheMtu) {

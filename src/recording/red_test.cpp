@@ -22,6 +22,7 @@ class RedTest : public SessionTest {
   void connect() {
     options.output.audio = AudioMode::copy;
     options.output.format = container::Format::mkv;
+    options.nack = Nack::always;
     audio_ = &server_.add_audio("TR_audio", red_codec);
     const auto answer = session().accept_offer(clock.both(), server_.offer());
     ASSERT_TRUE(answer.has_value()) << answer.error().message;

@@ -42,14 +42,10 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
       source.retransmission = rtp::ReceiveStream::Retransmission::nack;
     }
   }
-  // A LiveKit server (its tracks are TR_...) leaves NACK out of its offer once a publisher sends RED, but
-  // answers it all the same: holes wider than the redundancy are asked for.
   const auto red = std::ranges::find(section.codecs, "red", &sdp::NegotiatedCodec::name);
   const auto opus = std::ranges::find(section.codecs, "opus", &sdp::NegotiatedCodec::name);
-  if (red != section.codecs.end() && opus != section.codecs.end()) {
+  if (red != section.codecs.end() && opus != section.codecs.end())
     source.red = {red->payload_type, opus->payload_type};
-    if (section.track_id.starts_with("TR_")) source.retransmission = rtp::ReceiveStream::Retransmission::nack;
-  }
   if (!rtx.types.empty()) {
     rtx.ssrc = rtx_ssrc;
     source.rtx = std::move(rtx);
