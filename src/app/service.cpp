@@ -332,7 +332,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
   Entry* entry = find_active(offer.mint_id);
   // One who lost the connection without a goodbye comes back before we can know that the former one is dead.
   const bool is_heard = entry != nullptr && entry->whip_connected &&
-                        entry->task->status().since_last_packet < recording::Session::gap_after;
+                        entry->task->status().since_last_packet < recording::GapWatch::gap_after;
   const bool publisher_back = entry != nullptr && !entry->whip_session.empty() && !is_heard;
   if (entry != nullptr && !publisher_back) {
     reply(fail(ErrorCode::conflict, "{} is being published or recorded already; end that first",

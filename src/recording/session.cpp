@@ -65,18 +65,6 @@ std::uint8_t transport_id(const std::vector<sdp::MediaSection>& sections) {
 
 }  // namespace
 
-std::string_view to_string(GapCause cause) {
-  switch (cause) {
-    case GapCause::network:
-      return "network";
-    case GapCause::left:
-      return "left";
-    case GapCause::server:
-      return "server";
-  }
-  std::unreachable();
-}
-
 Session::Slot::Slot(const TrackOptions& track_options, Session& session)
     : track(track_options, session.environment_.packets, session.timeline_, session) {}
 
@@ -93,7 +81,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
       local_(options_.local),
       detours_(options_.detours),
       own_ssrc_(environment_.random.next_u32()),
-      quiet_since_(now.instant),
+      gap_watch_({options_.gap_limit, options_.mute_limit}, now.instant),
       armed_(options_.arming == Arming::armed),
       next_housekeeping_(now.instant + housekeeping_interval),
       next_anchor_(now.instant + anchor_interval),
@@ -151,7 +139,7 @@ void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* t
   slot.track.muted = track != nullptr && track->muted;
   if (was_muted != slot.track.muted) {
     output_.note(storage::MuteEvent{journal_track(kind), slot.track.muted}, now);
-    quiet_since_ = std::max(quiet_since_, now.instant);
+    gap_watch_.rest(now.instant);
   }
   bind_sources(now.instant);
 }
@@ -162,7 +150,7 @@ void Session::set_participant(const std::string& identity) {
 
 void Session::arm(const Now& now) {
   armed_ = true;
-  quiet_since_ = now.instant;
+  gap_watch_.rest(now.instant);
 }
 
 const sdp::MediaSection* Session::choose_section(media::Kind kind) const {
@@ -221,7 +209,7 @@ void Session::handle_link_closed(Instant now, LinkId link, std::string_view why,
 
 void Session::on_rtp(Instant arrival, MutableBytes bytes) {
   if (!armed_) {
-    quiet_since_ = arrival;
+    gap_watch_.rest(arrival);
     return;
   }
   const auto packet = rtp::Packet::parse(bytes);
@@ -230,7 +218,7 @@ void Session::on_rtp(Instant arrival, MutableBytes bytes) {
   Track* track = find_track(*packet, arrival);
   if (track == nullptr) return;
   track->handle_packet(arrival, *packet);
-  if (gap_from_ && track->last_packet() == arrival) gap_to_ = std::min(gap_to_, arrival);
+  if (track->last_packet() == arrival) gap_watch_.handle_packet(arrival);
 }
 
 // The feedback must name an SSRC that the sender sends: a LiveKit server gives it to that downtrack.
@@ -251,9 +239,9 @@ void Session::on_rtcp(Instant arrival, MutableBytes packet) {
 }
 
 void Session::on_state(peer::State state, std::string_view reason) {
-  if (state == peer::State::closed) suspected_ = GapCause::left;
+  if (state == peer::State::closed) gap_watch_.suspect(GapCause::left);
   if (state == peer::State::connected) {
-    suspected_ = GapCause::network;
+    gap_watch_.suspect(GapCause::network);
     log::info("{}: media connected by {} ({})", options_.output.recording_id,
               peer::to_string(peer_->transport().value_or(peer::Transport::udp)),
               peer_->remote_endpoint().value_or(Endpoint{}).to_string());
@@ -384,7 +372,7 @@ void Session::handle_tick(const Now& now, Outbox& outbox) {
     if (now.instant >= next_housekeeping_) keep_journal(now);
   }
   output_.handle_tick(now, picture_expected() ? Output::PictureExpected::yes : Output::PictureExpected::no,
-                      gap_from_ ? Output::Liveness::gap : Output::Liveness::live);
+                      gap_watch_.in_gap() ? Output::Liveness::gap : Output::Liveness::live);
 }
 
 Instant Session::deadline() const {
@@ -418,69 +406,31 @@ bool Session::picture_expected() const {
   return choose_section(media::Kind::video) != nullptr;
 }
 
-bool Session::all_muted() const {
-  bool any = false;
+GapWatch::Tracks Session::tracks_state() const {
+  bool any_announced = false;
+  bool any_signalled = false;
+  bool any_live = false;
   for (const auto& slot : slots_) {
-    if (!slot->announced) continue;
-    if (!slot->announced->muted) return false;
-    any = true;
+    any_signalled |= slot->signalled;
+    any_announced |= slot->announced.has_value();
+    any_live |= slot->announced && !slot->announced->muted;
   }
-  return any;
-}
-
-std::optional<Instant> Session::last_packet() const {
-  std::optional<Instant> last;
-  for (const auto& slot : slots_) {
-    if (const auto& packet = slot->track.last_packet(); packet && (!last || *packet > *last)) last = packet;
-  }
-  return last;
-}
-
-// Whether all that was ever announced is taken away.
-bool Session::all_left() const {
-  bool any = false;
-  for (const auto& slot : slots_) {
-    if (slot->announced) return false;
-    any |= slot->signalled;
-  }
-  return any;
+  if (any_announced) return any_live ? GapWatch::Tracks::expected : GapWatch::Tracks::all_muted;
+  return any_signalled ? GapWatch::Tracks::all_left : GapWatch::Tracks::expected;
 }
 
 void Session::watch_gap(const Now& now) {
-  if (!all_muted()) {
-    muted_since_.reset();
-  } else {
-    quiet_since_ = now.instant;
-    if (!muted_since_) muted_since_ = now.instant;
-    if (is_over_limit(now.instant - *muted_since_, options_.mute_limit, "mute_limit")) return;
-  }
-  const Instant heard = std::max(quiet_since_, last_packet().value_or(quiet_since_));
-  const Duration silence = now.instant - heard;
-  if (!gap_from_ && silence >= gap_after && output_.started()) {
-    gap_from_ = heard;
-    gap_to_ = never;
-    gap_cause_ = GapCause::network;
-    ++gaps_;
-  } else if (gap_from_ && silence < gap_after) {
-    end_gap(now, std::min(gap_to_, heard));
-  }
-  // What is known first is the cause: a server that dies takes the publisher's tracks along.
-  if (gap_from_ && gap_cause_ == GapCause::network)
-    gap_cause_ = suspected_ == GapCause::network && all_left() ? GapCause::left : suspected_;
-  is_over_limit(silence, options_.gap_limit, "gap_limit");
+  const auto recording = output_.started() ? GapWatch::Recording::begun : GapWatch::Recording::not_begun;
+  note_gap(gap_watch_.handle_tick(now.instant, tracks_state(), recording), now);
+  const std::string_view limit = gap_watch_.limit_reached();
+  if (!limit.empty() && !std::exchange(limit_told_, true)) events_.on_limit(limit);
 }
 
-void Session::end_gap(const Now& now, Instant to) {
+void Session::note_gap(const std::optional<Gap>& gap, const Now& now) {
+  if (!gap) return;
   output_.note(
-      storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(to), std::string(to_string(gap_cause_))}, now);
-  gap_time_ += to - *gap_from_;
-  gap_from_.reset();
-}
-
-bool Session::is_over_limit(Duration span, Duration limit, std::string_view reason) {
-  if (limit == Duration::zero() || span < limit) return false;
-  if (!std::exchange(limit_told_, true)) events_.on_limit(reason);
-  return true;
+      storage::GapEvent{timeline_.at(gap->from), timeline_.at(gap->to), std::string(to_string(gap->cause))},
+      now);
 }
 
 void Session::keep_journal(const Now& now) {
@@ -535,8 +485,7 @@ void Session::note_losses(media::Kind kind, const Now& now) {
 void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
-  if (gap_from_)
-    output_.note(storage::GapEvent{timeline_.at(*gap_from_), timeline_.at(now.instant), "network"}, now);
+  note_gap(gap_watch_.finish(now.instant), now);
   finishing_ = true;
   peer_->close(outbox);
   output_.drain(now, [this, reason = std::move(reason), finished = std::move(finished)]() mutable {
@@ -588,10 +537,10 @@ Status Session::status(Instant now) const {
   Status status;
   status.recording_id = options_.output.recording_id;
   status.mint_id = options_.output.mint_id;
-  status.state = !armed_              ? State::waiting
-                 : !output_.started() ? State::connecting
-                 : gap_from_          ? State::gap
-                                      : State::recording;
+  status.state = !armed_               ? State::waiting
+                 : !output_.started()  ? State::connecting
+                 : gap_watch_.in_gap() ? State::gap
+                                       : State::recording;
   status.format = output_.format();
   status.format_note = output_.format_note();
   status.output_paths = output_.part_paths();
@@ -602,11 +551,11 @@ Status Session::status(Instant now) const {
     if (slot(kind).announced || slot(kind).track.source()) status.tracks.push_back(track_status(kind));
   }
   if (const auto error = output_.error()) status.error = error->message;
-  status.since_last_packet = now - std::max(quiet_since_, last_packet().value_or(quiet_since_));
+  status.since_last_packet = gap_watch_.silence(now);
   status.write_rate = write_rate_;
-  status.gaps = gaps_;
-  status.gap_time = gap_time_ + (gap_from_ ? now - *gap_from_ : Duration{});
-  if (gap_from_) status.gap_cause = to_string(gap_cause_);
+  status.gaps = gap_watch_.count();
+  status.gap_time = gap_watch_.total(now);
+  status.gap_cause = gap_watch_.cause();
   return status;
 }
 

@@ -16,6 +16,7 @@
 #include "base/time.hpp"
 #include "media/timeline.hpp"
 #include "peer/peer.hpp"
+#include "recording/gap_watch.hpp"
 #include "recording/output.hpp"
 #include "recording/status.hpp"
 #include "recording/track.hpp"
@@ -61,14 +62,6 @@ struct AnnouncedTrack {
   bool muted = false;
 };
 
-// Why no media comes, as the journal and the status say it.
-enum class GapCause : std::uint8_t {
-  network,  // nobody said why: it is lost on the way
-  left,     // the publisher is away, or publishes nothing
-  server,   // the server is gone, or has lost us
-};
-std::string_view to_string(GapCause cause);
-
 class SessionEvents {
  public:
   virtual ~SessionEvents() = default;
@@ -83,9 +76,6 @@ class SessionEvents {
 // connections and sources on one timeline. Sans-IO but for what the storage context does; worker thread only.
 class Session final : private peer::Sink, private TrackOwner {
  public:
-  // Nothing came for this long: state gap.
-  static constexpr Duration gap_after = std::chrono::seconds(2);
-
   // `events` outlives the session.
   Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events, const Now& now);
 
@@ -107,7 +97,7 @@ class Session final : private peer::Sink, private TrackOwner {
   void announce(const Now& now, media::Kind kind, const AnnouncedTrack* track);
   void set_participant(const std::string& identity);
   // What signalling knows to be wrong at present, and with that the cause of a gap; network: nothing.
-  void suspect(GapCause cause) { suspected_ = cause; }
+  void suspect(GapCause cause) { gap_watch_.suspect(cause); }
   void arm(const Now& now);
   // For the journal.
   void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
@@ -170,12 +160,9 @@ class Session final : private peer::Sink, private TrackOwner {
   void send_feedback(Instant now, Outbox& outbox);
   void take_transport_sequence(const rtp::Packet& packet, Instant arrival);
   void watch_gap(const Now& now);
-  void end_gap(const Now& now, Instant to);
-  bool is_over_limit(Duration span, Duration limit, std::string_view reason);
-  bool all_left() const;
+  void note_gap(const std::optional<Gap>& gap, const Now& now);
+  GapWatch::Tracks tracks_state() const;
   bool picture_expected() const;
-  bool all_muted() const;
-  std::optional<Instant> last_packet() const;
   void keep_journal(const Now& now);
   void note_losses(media::Kind kind, const Now& now);
   TrackStatus track_status(media::Kind kind) const;
@@ -199,14 +186,7 @@ class Session final : private peer::Sink, private TrackOwner {
   rtp::TransportFeedback transport_feedback_;
   Ssrc newest_source_;
 
-  Instant quiet_since_;  // silence counts from here, or from the last packet if that is later
-  std::optional<Instant> muted_since_;
-  std::optional<Instant> gap_from_;
-  Instant gap_to_ = never;  // the first packet after it
-  GapCause gap_cause_ = GapCause::network;
-  GapCause suspected_ = GapCause::network;
-  Duration gap_time_{};  // of the gaps that are over
-  std::uint64_t gaps_ = 0;
+  GapWatch gap_watch_;
   bool limit_told_ = false;
   bool armed_;
   bool finishing_ = false;
