@@ -39,6 +39,13 @@ def decode_errors(path):
     return complaints + ([] if done.returncode == 0 else [f"ffmpeg exited {done.returncode}: {done.stderr[-300:]}"])
 
 
+def remux(path, target):
+    """What people do to get an MP4: `ffmpeg -c copy`. Returns the target."""
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-c", "copy", target], text=True, capture_output=True)
+    assert done.returncode == 0, f"ffmpeg cannot remux {path}: {done.stderr}"
+    return target
+
+
 def _last_video_position(path):
     done = subprocess.run(["ffprobe", "-v", "quiet", "-select_streams", "v:0", "-show_entries", "packet=pos",
                            "-of", "csv=p=0", path], text=True, capture_output=True)
