@@ -234,6 +234,7 @@ TEST_F(RoomTest, TellsTheIceServersThatAreNamedAtJoiningAndAtReconnecting) {
   EXPECT_THAT(log_.ice_servers, ElementsAre("turn:192.0.2.1:3478?transport=udp user secret",
                                             "turns:turn.example.org:443?transport=tcp user secret"));
   log_.ice_servers.clear();
+  room_->resume(now_);
   wire::SignalResponse reconnect;
   reconnect.mutable_reconnect()->add_ice_servers()->add_urls("stun:192.0.2.2");
   receive(reconnect);
