@@ -227,17 +227,19 @@ void add_publish_flags(Flags& flags, PublishOptions& options) {
 
 Result<void> read_codecs(Flags& flags, PublishOptions& options) {
   const std::string& video = flags.get("video");
-  if (video == "vp8")
+  if (video == "vp8") {
     options.video = media::Codec::vp8;
-  else if (video == "none")
+  } else if (video == "none") {
     options.video.reset();
-  else if (!video.empty() && video != "h264")
+  } else if (!video.empty() && video != "h264") {
     return wrong("--video", "h264, vp8 or none");
+  }
   const std::string& audio = flags.get("audio");
-  if (audio == "none")
+  if (audio == "none") {
     options.audio.reset();
-  else if (!audio.empty() && audio != "opus")
+  } else if (!audio.empty() && audio != "opus") {
     return wrong("--audio", "opus or none");
+  }
   if (!options.video && !options.audio)
     return fail(ErrorCode::invalid, "publish: neither video nor audio is left to send");
   return {};
@@ -381,9 +383,10 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
     if (const auto extras = app->remaining(); !extras.empty())
       return std::unexpected(unexpected_word(*app, extras.front()));
   }
-  if (commands.size() > 1)
+  if (commands.size() > 1) {
     return fail(ErrorCode::invalid, "one command at a time: {} or {}?", commands[0]->get_name(),
                 commands[1]->get_name());
+  }
   if (&command == &parser.program) return PrintCommand{parser.program.help()};
   if (&command == &parser.version_command) return PrintCommand{"holdfast " HOLDFAST_VERSION "\n"};
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);

@@ -15,9 +15,10 @@ class Way {
       : at(*Endpoint::parse(seen_as)),
         out(&world.net.attach(at,
                               [this, &world](const Endpoint& from, Bytes datagram) {
-                                if (is_open)
+                                if (is_open) {
                                   world.us.agent.handle_stun(world.clock.now(), from, datagram, *world.us.out,
                                                              base);
+                                }
                               })),
         base(relays ? Base::relay(*out, 1) : Base::connection(*out)) {}
 

@@ -120,9 +120,10 @@ Result<void> Publisher::accept_answer(Instant now, std::string_view answer) {
       any = true;
     }
   }
-  if (!any)
+  if (!any) {
     return fail(ErrorCode::refused,
                 "the server takes none of the codecs offered; try --video h264 or --video vp8");
+  }
   return {};
 }
 

@@ -165,9 +165,10 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
   muxer_ = std::move(*muxer);
   if (video != nullptr) {
     video_format_ = *video;
-    if (!video_filler_)
+    if (!video_filler_) {
       video_filler_.emplace(media::FillRule::picture(), pts, media::to_ticks(options_.hold_off),
                             options_.fill);
+    }
   } else {
     video_format_.reset();
   }

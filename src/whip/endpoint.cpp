@@ -170,27 +170,25 @@ void Endpoint::handle_restart(const std::string& session_id, Fragment fragment, 
     return reply(text_response(
         400, "An ICE restart needs an m-line with ice-ufrag and ice-pwd (RFC 9725 section 4.3.2)."));
   }
-  const std::string id = session_id;
   const std::string ufrag = fragment.ufrag;
-  ingest_.restart_ice(id, std::move(fragment),
-                      [this, id, ufrag, reply = std::move(reply)](const Result<Fragment>& ours) mutable {
-                        if (!ours) return reply(error_response(ours.error()));
-                        const auto session = sessions_.find(id);
-                        if (session == sessions_.end())
-                          return reply(text_response(404, "The WHIP session has ended."));
-                        session->second.ufrag = ufrag;
-                        session->second.etag = '"' + make_id() + '"';
-                        reply({200,
-                               {{"content-type", std::string(fragment_type)}, {"etag", session->second.etag}},
-                               serialize_fragment(*ours)});
-                      });
+  ingest_.restart_ice(
+      session_id, std::move(fragment),
+      [this, id = session_id, ufrag, reply = std::move(reply)](const Result<Fragment>& ours) mutable {
+        if (!ours) return reply(error_response(ours.error()));
+        const auto session = sessions_.find(id);
+        if (session == sessions_.end()) return reply(text_response(404, "The WHIP session has ended."));
+        session->second.ufrag = ufrag;
+        session->second.etag = '"' + make_id() + '"';
+        reply({200,
+               {{"content-type", std::string(fragment_type)}, {"etag", session->second.etag}},
+               serialize_fragment(*ours)});
+      });
 }
 
 void Endpoint::handle_delete(const std::string& session_id, HttpReply reply) {
   // Gone at once, whatever closing it takes: a second DELETE is answered 404.
-  const std::string id = session_id;
-  forget(id);
-  ingest_.close(id, [reply = std::move(reply)](Result<void> done) mutable {
+  const auto session = sessions_.extract(session_id);
+  ingest_.close(session.key(), [reply = std::move(reply)](Result<void> done) mutable {
     reply(done ? HttpResponse{200, {}, {}} : error_response(done.error()));
   });
 }
