@@ -32,8 +32,9 @@ _COMPLAINT = re.compile(r"corrupt|error|invalid|conceal|missing|monoton|disconti
 
 def decode_errors(path):
     """What ffmpeg complains about while it decodes the whole file: lines, empty when it is clean."""
-    # Frames keep the times that they have in the file: ffmpeg must not fit them to a frame rate, and complain of that.
-    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "warning", "-i", path, "-fps_mode", "passthrough",
+    # Frames keep the times that they have in the file: ffmpeg must not fit them to a frame rate, nor take gaps of more than
+    # 10 s out of a transport stream, and complain of what comes of that.
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "warning", "-copyts", "-i", path, "-fps_mode", "passthrough",
                            "-enc_time_base", "-1", "-f", "null", "-"], text=True, capture_output=True)
     complaints = [line for line in done.stderr.splitlines() if _COMPLAINT.search(line)]
     return complaints + ([] if done.returncode == 0 else [f"ffmpeg exited {done.returncode}: {done.stderr[-300:]}"])
