@@ -10,8 +10,8 @@
 namespace holdfast::livekit {
 
 // How a recorder stays in a room whatever breaks: whether the lost connection is resumed or made anew, and
-// when. Resuming keeps the media connection and its keys; joining anew makes others, under a new identity of
-// the session. Pure logic, one thread, of one recording.
+// when. Resuming keeps the media connection and its keys; joining anew makes others. Pure logic, one thread,
+// of one recording.
 //
 // The waits grow as those of LiveKit's own clients, each a quarter shorter or longer by chance, so that the
 // recordings of one server do not come back to it in one instant. They begin at zero again once a connection

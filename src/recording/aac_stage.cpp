@@ -1,5 +1,6 @@
 #include "recording/aac_stage.hpp"
 
+#include <deque>
 #include <limits>
 #include <span>
 #include <utility>

@@ -185,6 +185,7 @@ void Track::frame(const codec::CodedFrame& frame) {
     if (hold_silence(frame, begun.arrival)) return;
     release_silence();
   }
+  made_up_ = false;  // one packet may let out several frames: the last of them counts
   if (frame.picture == media::Picture::key && options_.kind == media::Kind::video) {
     stream_->handle_key_frame(begun.arrival);
   }
