@@ -1,9 +1,12 @@
 #include "storage/journal.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <tuple>
 #include <utility>
+
+#include "base/crc32c.hpp"
 
 namespace holdfast::storage {
 namespace {
@@ -132,6 +135,49 @@ struct Describe<DiskEvent> {
   static constexpr auto fields = std::tuple{Field{"error", &DiskEvent::error}};
 };
 template <>
+struct Describe<ChecksumEvent> {
+  static constexpr const char* name = "checksum";
+  static constexpr auto fields =
+      std::tuple{Field{"part", &ChecksumEvent::part}, Field{"from", &ChecksumEvent::from},
+                 Field{"to", &ChecksumEvent::to}, Field{"crc32c", &ChecksumEvent::crc32c}};
+};
+template <>
+struct Describe<UnsafeEvent> {
+  static constexpr const char* name = "unsafe";
+  static constexpr auto fields =
+      std::tuple{Field{"part", &UnsafeEvent::part}, Field{"from", &UnsafeEvent::from},
+                 Field{"to", &UnsafeEvent::to}, Field{"error", &UnsafeEvent::error}};
+};
+template <>
+struct Describe<MarkerEvent> {
+  static constexpr const char* name = "marker";
+  static constexpr auto fields = std::tuple{Field{"text", &MarkerEvent::text}};
+};
+template <>
+struct Describe<TrimmedEvent> {
+  static constexpr const char* name = "trimmed";
+  static constexpr auto fields =
+      std::tuple{Field{"part", &TrimmedEvent::part}, Field{"bytes", &TrimmedEvent::bytes},
+                 Field{"cut", &TrimmedEvent::cut}, Field{"kept_as", &TrimmedEvent::kept_as}};
+};
+template <>
+struct Describe<ResumedEvent> {
+  static constexpr const char* name = "resumed";
+  static constexpr auto fields = std::tuple{Field{"program", &ResumedEvent::program}};
+};
+template <>
+struct Describe<ReplacedEvent> {
+  static constexpr const char* name = "replaced";
+  static constexpr auto fields =
+      std::tuple{Field{"part", &ReplacedEvent::part}, Field{"bytes", &ReplacedEvent::bytes},
+                 Field{"crc32c", &ReplacedEvent::crc32c}, Field{"reason", &ReplacedEvent::reason}};
+};
+template <>
+struct Describe<ProtectEvent> {
+  static constexpr const char* name = "protect";
+  static constexpr auto fields = std::tuple{Field{"on", &ProtectEvent::on}};
+};
+template <>
 struct Describe<EndEvent> {
   static constexpr const char* name = "end";
   static constexpr auto fields =
@@ -200,28 +246,47 @@ std::optional<WallTime> parse_wall(const std::string& text) {
                   std::chrono::seconds(second) + std::chrono::milliseconds(ms));
 }
 
-std::optional<JournalEntry> parse_line(std::string_view line) {
+// Every line ends in this, and in front of it is what the CRC covers.
+constexpr std::string_view crc_key = ",\"crc\":\"";
+constexpr std::string_view crc_end = "\"}";
+constexpr std::size_t crc_size = crc_key.size() + 8 + crc_end.size();
+
+bool is_intact(std::string_view line) {
+  if (line.size() < crc_size) return false;
+  const std::string_view end = line.substr(line.size() - crc_size);
+  line.remove_suffix(crc_size);
+  return end.starts_with(crc_key) && end.ends_with(crc_end) &&
+         end.substr(crc_key.size(), 8) == format_crc32c(crc32c(as_bytes(line)));
+}
+
+enum class Line : std::uint8_t { known, unknown, damaged };
+
+// Also of an event that we do not know, all that every line has.
+Line parse_line(std::string_view line, JournalEntry& entry) {
+  if (!is_intact(line)) return Line::damaged;
   json::error_code error;
   const json::value value = json::parse({line.data(), line.size()}, error);
   const json::object* object = error ? nullptr : value.if_object();
-  if (object == nullptr) return std::nullopt;
+  if (object == nullptr) return Line::damaged;
   std::string wall_text, name;
-  JournalEntry entry;
+  if (const auto* number = object->if_contains("n")) read_field(*number, entry.number);
   if (const auto* wall = object->if_contains("wall")) read_field(*wall, wall_text);
   if (const auto* pts = object->if_contains("pts")) read_field(*pts, entry.pts);
   if (const auto* event = object->if_contains("event")) read_field(*event, name);
   const auto wall = parse_wall(wall_text);
-  auto event = read_event(name, *object);
-  if (!wall || !event) return std::nullopt;
+  if (!wall || name.empty() || entry.number == 0) return Line::damaged;
   entry.wall = *wall;
+  auto event = read_event(name, *object);
+  if (!event) return Line::unknown;
   entry.event = *std::move(event);
-  return entry;
+  return Line::known;
 }
 
 }  // namespace
 
 void serialize(const JournalEntry& entry, ByteVector& out) {
   json::object line;
+  line["n"] = entry.number;
   line["wall"] = format_rfc3339(entry.wall);
   line["pts"] = entry.pts;
   std::visit(
@@ -230,25 +295,68 @@ void serialize(const JournalEntry& entry, ByteVector& out) {
         write_fields(event, line);
       },
       entry.event);
-  const std::string text = json::serialize(line);
+  std::string text = json::serialize(line);
+  text.pop_back();  // the brace, which comes after the CRC
+  const std::string crc = format_crc32c(crc32c(as_bytes(text)));
+  text.append(crc_key).append(crc).append(crc_end).push_back('\n');
   out.insert(out.end(), text.begin(), text.end());
-  out.push_back('\n');
+}
+
+void JournalReader::feed(Bytes bytes) {
+  std::string_view rest = as_text(bytes);
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+    whole_size_ += half_.size() + end + 1;
+    if (half_.empty()) {
+      read_line(rest.substr(0, end));
+      continue;
+    }
+    half_.insert(half_.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(end));
+    read_line(as_text(half_));
+    half_.clear();
+  }
+  half_.insert(half_.end(), rest.begin(), rest.end());
+}
+
+void JournalReader::read_line(std::string_view line) {
+  JournalEntry entry;
+  const Line kind = parse_line(line, entry);
+  if (kind == Line::damaged) {
+    ++damaged_;
+    ++damaged_in_a_row_;
+    if (first_bad_line_ == 0) first_bad_line_ = last_number_ + damaged_in_a_row_;
+    return;
+  }
+  const std::uint64_t expected = last_number_ + 1 + std::exchange(damaged_in_a_row_, 0);
+  if (entry.number != expected && first_bad_line_ == 0) first_bad_line_ = expected;
+  if (entry.number > expected) missing_ += entry.number - expected;
+  last_number_ = std::max(last_number_, entry.number);
+  if (kind == Line::known) {
+    take_(std::move(entry));
+  } else {
+    ++unknown_;
+  }
 }
 
 Journal parse_journal(Bytes bytes) {
   Journal journal;
-  std::string_view rest = as_text(bytes);
-  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
-    auto entry = parse_line(rest.substr(0, end));
-    if (entry) {
-      journal.entries.push_back(*std::move(entry));
-    } else {
-      ++journal.unknown;
-    }
-  }
-  journal.torn = !rest.empty();
-  journal.whole_size = bytes.size() - rest.size();
+  JournalReader reader([&](JournalEntry&& entry) { journal.entries.push_back(std::move(entry)); });
+  reader.feed(bytes);
+  journal.torn = reader.torn();
+  journal.whole_size = reader.whole_size();
+  journal.unknown = reader.unknown();
+  journal.damaged = reader.damaged();
+  journal.missing = reader.missing();
   return journal;
+}
+
+Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader) {
+  constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+  for (std::uint64_t offset = 0;; offset += piece) {
+    const auto bytes = disk.read(path, offset, piece);
+    if (!bytes) return std::unexpected(bytes.error());
+    reader.feed(*bytes);
+    if (bytes->size() < piece) return {};
+  }
 }
 
 }  // namespace holdfast::storage

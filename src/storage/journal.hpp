@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,8 +9,10 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "media/frame.hpp"
+#include "storage/disk.hpp"
 
 namespace holdfast::storage {
 
@@ -117,7 +120,49 @@ struct ReconnectEvent {
 struct DiskEvent {
   std::string error{};
 };
-// Always the last line, if the recording was not cut off.
+// These bytes of a part are on stable storage, and this is their CRC-32C (base/crc32c.hpp).
+struct ChecksumEvent {
+  int part = 1;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::string crc32c{};  // eight hex digits
+};
+// The disk could not promise that these bytes of a part are on it: a failed sync. The part ends there.
+struct UnsafeEvent {
+  int part = 1;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::string error{};
+};
+// What people or programs say of this instant.
+struct MarkerEvent {
+  std::string text{};
+};
+// The end of a part was no whole frame when the recorder came back: the part is `bytes` long now, and what
+// was behind lies in the file `kept_as`.
+struct TrimmedEvent {
+  int part = 1;
+  std::uint64_t bytes = 0;
+  std::uint64_t cut = 0;
+  std::string kept_as{};
+};
+// A new process goes on with the recording that another left.
+struct ResumedEvent {
+  std::string program{};
+};
+// A part was replaced as a whole, after the end: an MP4 by one with its index at the front. Its checksums are
+// void, this one holds.
+struct ReplacedEvent {
+  int part = 1;
+  std::uint64_t bytes = 0;
+  std::string crc32c{};
+  std::string reason{};  // "faststart", "repair"
+};
+// Whether retention must leave the recording alone; the last one counts.
+struct ProtectEvent {
+  bool on = true;
+};
+// The last of the recording itself, if it was not cut off. What was done to the files later follows it.
 struct EndEvent {
   std::string reason{};
   double duration = 0;  // s, of media
@@ -125,24 +170,68 @@ struct EndEvent {
   int parts = 0;
 };
 
-using JournalEvent = std::variant<StartEvent, PartEvent, TrackEvent, FormatNoteEvent, AnchorEvent,
-                                  ClockStepEvent, GapEvent, LossEvent, DamageEvent, LedgerEvent, FillEvent,
-                                  MuteEvent, ReconnectEvent, DiskEvent, EndEvent>;
+using JournalEvent =
+    std::variant<StartEvent, PartEvent, TrackEvent, FormatNoteEvent, AnchorEvent, ClockStepEvent, GapEvent,
+                 LossEvent, DamageEvent, LedgerEvent, FillEvent, MuteEvent, ReconnectEvent, DiskEvent,
+                 ChecksumEvent, UnsafeEvent, MarkerEvent, TrimmedEvent, ResumedEvent, ReplacedEvent,
+                 ProtectEvent, EndEvent>;
 
 struct JournalEntry {
+  std::uint64_t number = 0;  // of its line, from 1
   WallTime wall;
   media::Ticks pts = 0;  // the recording's media time; 0 before its first frame
   JournalEvent event;
 };
 
-// Appends the entry as one line, with its newline.
+// Appends the entry as one line, with its newline and the line's CRC-32C.
 void serialize(const JournalEntry& entry, ByteVector& out);
+
+// Reads a journal piece by piece, so that one of a month needs no more memory than one of a minute. Never
+// fails: what it cannot read it counts.
+class JournalReader {
+ public:
+  using Take = std::function<void(JournalEntry&& entry)>;
+  // Called for every line that is whole.
+  explicit JournalReader(Take take) : take_(std::move(take)) {}
+
+  void feed(Bytes bytes);
+
+  // Ends in half a line: the writer was cut off, or writes on.
+  bool torn() const { return !half_.empty(); }
+  // Bytes up to the last newline.
+  std::uint64_t whole_size() const { return whole_size_; }
+  // Of the last line that was read; 0: none.
+  std::uint64_t last_number() const { return last_number_; }
+  // Lines of a newer version; left out.
+  std::uint64_t unknown() const { return unknown_; }
+  // Lines that cannot be read, or whose CRC is not theirs; left out. And lines that are not there, going by
+  // the numbers of the others.
+  std::uint64_t damaged() const { return damaged_; }
+  std::uint64_t missing() const { return missing_; }
+  // The number of the first line in whose place something else is, or nothing; 0: all is well.
+  std::uint64_t first_bad_line() const { return first_bad_line_; }
+
+ private:
+  void read_line(std::string_view line);
+
+  Take take_;
+  ByteVector half_;
+  std::uint64_t whole_size_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t unknown_ = 0;
+  std::uint64_t damaged_ = 0;
+  std::uint64_t missing_ = 0;
+  std::uint64_t damaged_in_a_row_ = 0;  // since the last line that could be read
+  std::uint64_t first_bad_line_ = 0;
+};
 
 struct Journal {
   std::vector<JournalEntry> entries;
-  bool torn = false;           // ends in half a line: the writer was cut off
-  std::size_t whole_size = 0;  // bytes up to the last newline
-  std::size_t unknown = 0;     // lines of a newer version, or damaged
+  bool torn = false;  // as JournalReader's
+  std::size_t whole_size = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t damaged = 0;
+  std::uint64_t missing = 0;
 
   // The last event of a kind, or null.
   template <typename Event>
@@ -153,7 +242,10 @@ struct Journal {
     return nullptr;
   }
 };
-// Never fails: what it cannot read it counts.
+// Feeds the reader with the file as it is now. Blocks. Errors: io, not_found.
+Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader);
+
+// All of it at once: for tests, and journals known to be small.
 Journal parse_journal(Bytes bytes);
 
 }  // namespace holdfast::storage

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crc32c.hpp"
 #include "base/random.hpp"
 
 namespace holdfast::storage {
@@ -11,55 +12,73 @@ const WallTime wall{std::chrono::milliseconds(1'795'365'901'250)};
 
 ByteVector written(std::initializer_list<JournalEvent> events) {
   ByteVector bytes;
-  media::Ticks pts = 0;
-  for (const JournalEvent& event : events)
-    serialize({.wall = wall, .pts = pts += 90'000, .event = event}, bytes);
+  std::uint64_t number = 0;
+  for (const JournalEvent& event : events) {
+    ++number;
+    const auto pts = static_cast<media::Ticks>(number) * 90'000;
+    serialize({.number = number, .wall = wall, .pts = pts, .event = event}, bytes);
+  }
   return bytes;
 }
 
+// A line with the CRC that it must have.
+std::string line(std::string text) {
+  text.pop_back();
+  return text + ",\"crc\":\"" + format_crc32c(crc32c(as_bytes(text))) + "\"}\n";
+}
+
 ByteVector sample() {
-  return written(
-      {StartEvent{.program = "holdfast 1",
-                  .recording_id = "r1",
-                  .mint_id = "m:1",
-                  .participant = "ann",
-                  .format = "mpegts"},
-       PartEvent{.number = 1, .file = "m_1.ts", .format = "mpegts", .reason = "start"},
-       TrackEvent{.track = 1,
-                  .kind = "audio",
-                  .codec = "opus",
-                  .written_as = "aac",
-                  .sample_rate = 48'000,
-                  .channels = 2},
-       FormatNoteEvent{.asked = "mpegts", .used = "mkv", .note = "VP8 \"untouched\"\n"},
-       AnchorEvent{.track = 1, .rtp = -5, .ntp = 0xfedc'ba98'7654'3210, .anchor_pts = 90'000},
-       ClockStepEvent{.track = 0, .ticks = 7'200}, GapEvent{.from_pts = 1, .to_pts = 2, .cause = "network"},
-       LossEvent{.track = 0, .packets = 3, .frames = 1, .cause = "disk"},
-       DamageEvent{.track = 0, .from_pts = 3, .to_pts = 4, .frames = 2, .kept = "drop"},
-       LedgerEvent{.track = 1,
-                   .expected = 9,
-                   .written = 5,
-                   .lost = 1,
-                   .dropped = 2,
-                   .pending = 1,
-                   .recovered_nack = 3,
-                   .recovered_rtx = 4,
-                   .recovered_red = 6,
-                   .duplicates = 7,
-                   .late = 8,
-                   .frames = 10,
-                   .frames_lost = 11,
-                   .frames_damaged = 12,
-                   .filler_frames = 13},
-       FillEvent{.track = 1, .from_pts = 5, .to_pts = 6, .frames = 2}, MuteEvent{.track = 1, .muted = true},
-       ReconnectEvent{.cause = "server went away"}, DiskEvent{.error = "no space"},
-       EndEvent{.reason = "stopped", .duration = 12.5, .bytes = 1ULL << 40, .parts = 2}});
+  return written({StartEvent{.program = "holdfast 1",
+                             .recording_id = "r1",
+                             .mint_id = "m:1",
+                             .participant = "ann",
+                             .format = "mpegts"},
+                  PartEvent{.number = 1, .file = "m_1.ts", .format = "mpegts", .reason = "start"},
+                  TrackEvent{.track = 1,
+                             .kind = "audio",
+                             .codec = "opus",
+                             .written_as = "aac",
+                             .sample_rate = 48'000,
+                             .channels = 2},
+                  FormatNoteEvent{.asked = "mpegts", .used = "mkv", .note = "VP8 \"untouched\"\n"},
+                  AnchorEvent{.track = 1, .rtp = -5, .ntp = 0xfedc'ba98'7654'3210, .anchor_pts = 90'000},
+                  ClockStepEvent{.track = 0, .ticks = 7'200},
+                  GapEvent{.from_pts = 1, .to_pts = 2, .cause = "network"},
+                  LossEvent{.track = 0, .packets = 3, .frames = 1, .cause = "disk"},
+                  DamageEvent{.track = 0, .from_pts = 3, .to_pts = 4, .frames = 2, .kept = "drop"},
+                  LedgerEvent{.track = 1,
+                              .expected = 9,
+                              .written = 5,
+                              .lost = 1,
+                              .dropped = 2,
+                              .pending = 1,
+                              .recovered_nack = 3,
+                              .recovered_rtx = 4,
+                              .recovered_red = 6,
+                              .duplicates = 7,
+                              .late = 8,
+                              .frames = 10,
+                              .frames_lost = 11,
+                              .frames_damaged = 12,
+                              .filler_frames = 13},
+                  FillEvent{.track = 1, .from_pts = 5, .to_pts = 6, .frames = 2},
+                  MuteEvent{.track = 1, .muted = true},
+                  ReconnectEvent{.cause = "server went away"},
+                  DiskEvent{.error = "no space"},
+                  ChecksumEvent{.part = 2, .from = 188, .to = 376, .crc32c = "e3069283"},
+                  UnsafeEvent{.part = 3, .from = 1, .to = 2, .error = "EIO"},
+                  MarkerEvent{.text = "goal"},
+                  TrimmedEvent{.part = 1, .bytes = 3, .cut = 4, .kept_as = "m_1.ts.tail"},
+                  ResumedEvent{.program = "holdfast 2"},
+                  ReplacedEvent{.part = 1, .bytes = 5, .crc32c = "00000001", .reason = "faststart"},
+                  ProtectEvent{.on = false},
+                  EndEvent{.reason = "stopped", .duration = 12.5, .bytes = 1ULL << 40, .parts = 2}});
 }
 
 TEST(Journal, WritesOneLineAnEvent) {
   EXPECT_EQ(as_text(written({MuteEvent{.track = 1, .muted = true}})),
-            "{\"wall\":\"" + format_rfc3339(wall) +
-                "\",\"pts\":90000,\"event\":\"mute\",\"track\":1,\"muted\":true}\n");
+            line("{\"n\":1,\"wall\":\"" + format_rfc3339(wall) +
+                 "\",\"pts\":90000,\"event\":\"mute\",\"track\":1,\"muted\":true}"));
 }
 
 TEST(Journal, ReadsBackWhatItWrote) {
@@ -82,7 +101,7 @@ TEST(Journal, ToleratesATornLastLine) {
   const ByteVector bytes = sample();
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const Journal journal = parse_journal(Bytes(bytes).first(size));
-    EXPECT_EQ(journal.unknown, 0U);
+    EXPECT_EQ(journal.unknown + journal.damaged + journal.missing, 0U);
     EXPECT_EQ(journal.torn, size > 0 && bytes[size - 1] != '\n');
     EXPECT_LE(journal.whole_size, size);
     EXPECT_EQ(journal.last<EndEvent>(), nullptr);
@@ -90,22 +109,61 @@ TEST(Journal, ToleratesATornLastLine) {
 }
 
 TEST(Journal, SkipsWhatANewerVersionWrote) {
-  const Journal journal = parse_journal(as_bytes(
-      "{\"wall\":\"2026-01-01T00:00:00.000Z\",\"pts\":1,\"event\":\"hologram\"}\n"
-      "{\"wall\":\"2026-01-01T00:00:00.000Z\",\"pts\":2,\"event\":\"mute\",\"track\":1,\"why\":{}}\n"));
+  const std::string text =
+      line("{\"n\":1,\"wall\":\"2026-01-01T00:00:00.000Z\",\"pts\":1,\"event\":\"hologram\"}") +
+      line("{\"n\":2,\"wall\":\"2026-01-01T00:00:00.000Z\",\"event\":\"mute\",\"track\":1,\"why\":{}}");
+  const Journal journal = parse_journal(as_bytes(text));
   EXPECT_EQ(journal.unknown, 1U);
+  EXPECT_EQ(journal.missing + journal.damaged, 0U);
   ASSERT_EQ(journal.entries.size(), 1U);
   EXPECT_EQ(journal.last<MuteEvent>()->track, 1);
 }
 
 TEST(Journal, CountsDamageAndReadsOn) {
-  const Journal journal = parse_journal(
-      as_bytes("\n[]\n17\n{\"event\":7}\n{\"event\":\"mute\"}\n"
-               "{\"wall\":\"2026-13-01T00:00:00.000Z\",\"pts\":1,\"event\":\"mute\"}\n"
-               "{\"wall\":\"2026-01-01T00:00:00.000Z\",\"pts\":1e99,\"event\":\"mute\",\"track\":\"x\"}\n"));
-  EXPECT_EQ(journal.unknown, 6U);
+  const std::string text =
+      "\n[]\n17\n" + line("{\"event\":7}") + line("{\"n\":1,\"event\":\"mute\"}") +
+      line("{\"n\":1,\"wall\":\"2026-13-01T00:00:00.000Z\",\"pts\":1,\"event\":\"mute\"}") +
+      line("{\"n\":7,\"wall\":\"2026-01-01T00:00:00.000Z\",\"pts\":1e99,\"event\":\"mute\",\"track\":\"x\"}");
+  const Journal journal = parse_journal(as_bytes(text));
+  EXPECT_EQ(journal.damaged, 6U);
+  EXPECT_EQ(journal.missing, 0U) << "each is there, if damaged";
   ASSERT_EQ(journal.entries.size(), 1U);
   EXPECT_EQ(journal.last<MuteEvent>()->track, 0);
+}
+
+TEST(Journal, KnowsEveryEditOfALine) {
+  const ByteVector bytes = sample();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ByteVector edited = bytes;
+    edited[i] ^= 1;
+    const Journal journal = parse_journal(edited);
+    EXPECT_GT(journal.damaged + (journal.torn ? 1 : 0), 0U) << "byte " << i;
+  }
+}
+
+TEST(Journal, KnowsThatALineIsMissing) {
+  const std::string text(as_text(sample()));
+  const std::size_t first = text.find('\n') + 1;
+  const std::size_t second = text.find('\n', first) + 1;
+  JournalReader reader([](JournalEntry&&) {});
+  reader.feed(as_bytes(text.substr(0, first) + text.substr(second)));
+  EXPECT_EQ(reader.missing(), 1U);
+  EXPECT_EQ(reader.damaged(), 0U);
+  EXPECT_EQ(reader.first_bad_line(), 2U);
+}
+
+TEST(Journal, IsReadInPiecesOfAnySize) {
+  const ByteVector bytes = sample();
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+    std::size_t entries = 0;
+    JournalReader reader([&](JournalEntry&&) { ++entries; });
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      reader.feed(Bytes(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+    EXPECT_EQ(entries, std::variant_size_v<JournalEvent>);
+    EXPECT_EQ(reader.whole_size(), bytes.size());
+    EXPECT_EQ(reader.last_number(), entries);
+    EXPECT_EQ(reader.first_bad_line(), 0U);
+  }
 }
 
 TEST(Journal, SurvivesAnyBytes) {

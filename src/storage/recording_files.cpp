@@ -41,14 +41,18 @@ bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) 
     ++left_out_;
     return false;
   }
-  serialize({.wall = now.wall, .pts = pts, .event = std::move(event)}, journal_->buffer());
+  append_line(std::move(event), now.wall, pts);
   journal_->commit(now.instant);
   return true;
 }
 
+void RecordingFiles::append_line(JournalEvent event, WallTime wall, media::Ticks pts) {
+  serialize({.number = ++journal_lines_, .wall = wall, .pts = pts, .event = std::move(event)},
+            journal_->buffer());
+}
+
 void RecordingFiles::close(EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
-  closing_ =
-      Closing{.end = {.wall = now.wall, .pts = pts, .event = std::move(end)}, .closed = std::move(closed)};
+  closing_ = Closing{std::move(end), now.wall, pts, std::move(closed)};
   if (part_) {
     finish_part(now.instant);
   } else if (finishing_.empty()) {
@@ -72,15 +76,11 @@ void RecordingFiles::part_closed(FileWriter* part, const Result<void>& result) {
 
 // The end is the last line, and it is true: all parts are on stable storage, or the journal says what failed.
 void RecordingFiles::finish_journal() {
-  auto& end = std::get<EndEvent>(closing_->end.event);
+  EndEvent& end = closing_->end;
   end.bytes = finished_bytes_;
   end.parts = static_cast<int>(part_paths_.size());
-  if (first_error_) {
-    const JournalEntry failure{
-        .wall = closing_->end.wall, .pts = closing_->end.pts, .event = DiskEvent{first_error_->message}};
-    serialize(failure, journal_->buffer());
-  }
-  serialize(closing_->end, journal_->buffer());
+  if (first_error_) append_line(DiskEvent{first_error_->message}, closing_->wall, closing_->pts);
+  append_line(std::move(end), closing_->wall, closing_->pts);
   journal_->close(context_.now(), [this](Result<void> result) {
     if (first_error_) result = std::unexpected(*first_error_);
     std::exchange(closing_->closed, nullptr)(std::move(result));

@@ -60,6 +60,7 @@ class RecordingFiles {
   void finish_part(Instant now);
   void part_closed(FileWriter* part, const Result<void>& result);
   void finish_journal();
+  void append_line(JournalEvent event, WallTime wall, media::Ticks pts);
 
   const StorageContext context_;
   const std::string directory_;
@@ -70,11 +71,14 @@ class RecordingFiles {
   std::vector<std::string> part_paths_;
   std::uint64_t finished_bytes_ = 0;
   FileWriter::Counters finished_counters_;
+  std::uint64_t journal_lines_ = 0;
   std::uint64_t left_out_ = 0;
   std::optional<Error> first_error_;
 
   struct Closing {
-    JournalEntry end;
+    EndEvent end;
+    WallTime wall;
+    media::Ticks pts = 0;
     Closed closed;
   };
   std::optional<Closing> closing_;

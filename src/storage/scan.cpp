@@ -1,8 +1,9 @@
 #include "storage/scan.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "storage/journal.hpp"
 #include "storage/naming.hpp"
@@ -12,24 +13,40 @@ namespace {
 
 using Sizes = std::map<std::string, std::uint64_t>;  // by file name
 
-RecordingEnd find_end(Disk& disk, const std::string& path, const Journal& journal) {
-  if (journal.last<EndEvent>() != nullptr) return RecordingEnd::ended;
+// What the list needs of a journal, however long it is.
+struct Outline {
+  std::optional<StartEvent> start;
+  WallTime start_time;
+  std::vector<PartEvent> parts;
+  std::optional<EndEvent> end;
+
+  void take(JournalEntry&& entry) {
+    if (auto* begun = std::get_if<StartEvent>(&entry.event)) {
+      start = std::move(*begun);
+      start_time = entry.wall;
+    } else if (auto* part = std::get_if<PartEvent>(&entry.event)) {
+      parts.push_back(std::move(*part));
+    } else if (auto* ended = std::get_if<EndEvent>(&entry.event)) {
+      end = std::move(*ended);
+    }
+  }
+};
+
+bool is_locked(Disk& disk, const std::string& path) {
   const auto file = disk.open(path);
-  if (!file) return RecordingEnd::interrupted;
+  if (!file) return false;
   const auto locked = (*file)->lock();
-  return !locked && locked.error().code == ErrorCode::conflict ? RecordingEnd::active
-                                                               : RecordingEnd::interrupted;
+  return !locked && locked.error().code == ErrorCode::conflict;
 }
 
-std::vector<RecordedPart> find_parts(const Journal& journal, const std::string& folder, const Sizes& sizes) {
+std::vector<RecordedPart> find_parts(const Outline& outline, const std::string& folder, const Sizes& sizes) {
   std::vector<RecordedPart> parts;
-  for (const JournalEntry& entry : journal.entries) {
-    const auto* part = std::get_if<PartEvent>(&entry.event);
+  for (const PartEvent& part : outline.parts) {
     // A name from a file is no path: it must not lead out of the folder.
-    if (part == nullptr || part->file.find('/') != std::string::npos) continue;
-    const auto size = sizes.find(part->file);
-    parts.push_back({.path = folder + part->file,
-                     .format = part->format,
+    if (part.file.find('/') != std::string::npos) continue;
+    const auto size = sizes.find(part.file);
+    parts.push_back({.path = folder + part.file,
+                     .format = part.format,
                      .bytes = size == sizes.end() ? 0 : size->second,
                      .missing = size == sizes.end()});
   }
@@ -39,26 +56,25 @@ std::vector<RecordedPart> find_parts(const Journal& journal, const std::string& 
 Result<RecordingSummary> read_recording(Disk& disk, const std::string& folder, const std::string& name,
                                         const Sizes& sizes) {
   const std::string path = folder + name;
-  const auto bytes = disk.read(path, 0, std::numeric_limits<std::uint64_t>::max());
-  if (!bytes) return std::unexpected(bytes.error());
-  const Journal journal = parse_journal(*bytes);
-  const auto* start = journal.last<StartEvent>();
-  if (start == nullptr) {
+  Outline outline;
+  JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
+  if (auto read = read_journal(disk, path, reader); !read) return std::unexpected(read.error());
+  if (!outline.start) {
     return fail(ErrorCode::invalid, "{} is no journal of a recording: it has no start; move it elsewhere",
                 path);
   }
-  RecordingSummary recording{.recording_id = start->recording_id,
-                             .mint_id = start->mint_id,
-                             .participant = start->participant,
-                             .start_time = journal.entries.front().wall,
-                             .parts = find_parts(journal, folder, sizes),
-                             .end = find_end(disk, path, journal),
-                             .end_reason = {},
-                             .duration = {},
+  RecordingSummary recording{.recording_id = outline.start->recording_id,
+                             .mint_id = outline.start->mint_id,
+                             .participant = outline.start->participant,
+                             .start_time = outline.start_time,
+                             .parts = find_parts(outline, folder, sizes),
                              .journal_path = path};
-  if (const auto* end = journal.last<EndEvent>()) {
-    recording.end_reason = end->reason;
-    recording.duration = end->duration;
+  if (outline.end) {
+    recording.end = RecordingEnd::ended;
+    recording.end_reason = outline.end->reason;
+    recording.duration = outline.end->duration;
+  } else {
+    recording.end = is_locked(disk, path) ? RecordingEnd::active : RecordingEnd::interrupted;
   }
   return recording;
 }

@@ -26,15 +26,15 @@ struct RecordedPart {
 
 // One recording as its files tell it.
 struct RecordingSummary {
-  std::string recording_id;
-  std::string mint_id;
-  std::string participant;
+  std::string recording_id{};
+  std::string mint_id{};
+  std::string participant{};
   WallTime start_time;
-  std::vector<RecordedPart> parts;
+  std::vector<RecordedPart> parts{};
   RecordingEnd end = RecordingEnd::interrupted;
-  std::string end_reason;          // when ended
-  std::optional<double> duration;  // s, when ended
-  std::string journal_path;
+  std::string end_reason{};          // when ended
+  std::optional<double> duration{};  // s, when ended
+  std::string journal_path{};
 };
 
 struct Scan {
