@@ -210,9 +210,9 @@ void write_packets(Page& page, const std::vector<Series>& all) {
   write_frames(page, all, &FrameCounts::filler);
 }
 
-void write_latency(Page& page, const storage::LatencyHistogram& histogram) {
-  page.family("recording_write_latency_microseconds", "histogram",
-              "From a frame's commit until it is in the file, all recordings.");
+void write_latency(Page& page, std::string_view name, std::string_view help,
+                   const storage::LatencyHistogram& histogram) {
+  page.family(name, "histogram", help);
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < histogram.bounds_us.size(); ++i) {
     cumulative += histogram.counts[i];
@@ -254,10 +254,17 @@ std::string render_metrics(std::span<const recording::Status> active, const Proc
   page.sample(grouped.omitted);
   write_recordings(page, grouped.series);
   write_packets(page, grouped.series);
-  write_latency(page, process.write_latency);
+  write_latency(page, "recording_write_latency_microseconds",
+                "From a frame's commit until it is in the file, all recordings.", process.write_latency);
+  write_latency(page, "recording_durable_latency_microseconds",
+                "From a byte's write until a sync that covers it has ended: what a power cut takes.",
+                process.durable_latency);
   page.family("recording_disk_write_failures_total", "counter",
               "Writes that the disk refused; they are tried again.");
   page.sample(process.failed_writes);
+  page.family("recording_disk_sync_failures_total", "counter",
+              "Syncs that failed: what they were to make durable may be lost, see the journal.");
+  page.sample(process.failed_syncs);
   write_follows(page, process.follows);
   page.family("recording_memory_usage_mb", "gauge", "Resident memory of the process, in millions of bytes.");
   page.sample(static_cast<double>(process.memory_bytes) / 1e6);

@@ -18,6 +18,8 @@ struct ProcessMetrics {
   std::uint64_t memory_bytes = 0;           // resident set
   storage::LatencyHistogram write_latency;  // from a frame's commit until it is in the file, all recordings
   std::uint64_t failed_writes = 0;
+  storage::LatencyHistogram durable_latency;
+  std::uint64_t failed_syncs = 0;
   FollowMetrics follows;
 };
 

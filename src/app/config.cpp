@@ -176,6 +176,8 @@ Result<void> validate(const Config& config) {
       {config.mute_limit != 0s && config.mute_limit < 1s, "mute_limit: must be 1s or more, or 0"},
       {config.follow_interval < 1s, "follow_interval: must be 1s or more"},
       {config.follow_limit > 10'000, "follow_limit: must be 10000 or fewer"},
+      {config.sync_interval != 0s && (config.sync_interval < 100ms || config.sync_interval > 1min),
+       "sync_interval: must be 100ms to 1m, or 0"},
       {config.recovery_window > 10s, "recovery_window: must be 10s or less"},
       {config.keyframe_interval != 0s && config.keyframe_interval < 1s,
        "keyframe_interval: must be 1s or more, or 0"},

@@ -46,6 +46,7 @@ struct Config {
   Duration mute_limit{0};                         // 0: never
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
+  Duration sync_interval = std::chrono::seconds(1);      // 0: at the end of a file only
   ByteSize min_free{std::uint64_t{1} << 30};
 
   Duration follow_interval = std::chrono::seconds(15);

@@ -16,15 +16,21 @@ constexpr std::size_t packets_waiting = 32'768;
 
 }  // namespace
 
-MediaWorker::MediaWorker()
-    : packets(packets_waiting), whip(ice::requested_ufrag), worker(io::Worker::Options{}) {}
+MediaWorker::MediaWorker(Executor& syncs, Duration sync_interval)
+    : packets(packets_waiting),
+      whip(ice::requested_ufrag),
+      worker(io::Worker::Options{}),
+      syncer({storage, syncs, worker}, sync_interval, io::read_monotonic_clock) {}
 
-Result<std::unique_ptr<MediaThreads>> MediaThreads::start(unsigned workers, std::string turn_ca_file) {
+Result<std::unique_ptr<MediaThreads>> MediaThreads::start(Options options) {
   auto certificate = dtls::Certificate::generate();
   if (!certificate) return std::unexpected(certificate.error());
-  std::unique_ptr<MediaThreads> threads(new MediaThreads(std::move(*certificate), std::move(turn_ca_file)));
+  std::unique_ptr<MediaThreads> threads(new MediaThreads(std::move(*certificate), std::move(options)));
+  unsigned workers = threads->options_.workers;
   if (workers == 0) workers = std::max(1U, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < workers; ++i) threads->workers_.push_back(std::make_unique<MediaWorker>());
+  for (unsigned i = 0; i < workers; ++i)
+    threads->workers_.push_back(
+        std::make_unique<MediaWorker>(threads->syncs_, threads->options_.sync_interval));
   return threads;
 }
 
@@ -64,7 +70,7 @@ recording::SessionEnvironment MediaThreads::environment(MediaWorker& worker) {
   return {random_,
           certificate_,
           worker.packets,
-          {disk_, worker.storage, worker.worker, budget_, [] { return io::read_monotonic_clock(); }},
+          {disk_, worker.storage, worker.worker, budget_, io::read_monotonic_clock, &worker.syncer},
           worker.transcoder};
 }
 

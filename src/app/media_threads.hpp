@@ -20,7 +20,8 @@ namespace holdfast::app {
 // A worker with all that its recordings share: a thread for its disk work, one for its transcoding, a WHIP
 // port.
 struct MediaWorker {
-  MediaWorker();
+  // `syncs` outlives it.
+  MediaWorker(Executor& syncs, Duration sync_interval);
 
   rtp::PacketPool packets;  // worker's thread only
   io::SharedPort whip;      // worker's thread only
@@ -29,15 +30,21 @@ struct MediaWorker {
   Outbox* whip_outbox = nullptr;  // worker's thread only; once listen() was called
   io::StorageThread storage;
   io::StorageThread transcoder;
+  storage::Syncer syncer;      // worker's thread only
   std::size_t recordings = 0;  // control thread only
 };
 
 // The threads on which media flows. Control thread, but for what it hands to sessions.
 class MediaThreads {
  public:
-  // `workers` 0: one a processor. `turn_ca_file` holds the certificates to trust for TURN over TLS; empty:
-  // those of the system. Errors: internal, when OpenSSL makes no certificate.
-  static Result<std::unique_ptr<MediaThreads>> start(unsigned workers, std::string turn_ca_file = {});
+  struct Options {
+    unsigned workers = 0;  // 0: one a processor
+    // The certificates to trust for TURN over TLS; empty: those of the system.
+    std::string turn_ca_file{};
+    Duration sync_interval = std::chrono::seconds(1);  // 0: files are synced at their end only
+  };
+  // Errors: internal, when OpenSSL makes no certificate.
+  static Result<std::unique_ptr<MediaThreads>> start(Options options);
   ~MediaThreads();
 
   // Opens the WHIP ports: `listen`, and the following port numbers for further workers. Errors: io.
@@ -52,18 +59,19 @@ class MediaThreads {
   storage::WriteBudget& budget() { return budget_; }
   // Where names are looked up: that may block for long.
   Executor& lookups() { return lookups_; }
-  const std::string& turn_ca_file() const { return turn_ca_file_; }
+  const std::string& turn_ca_file() const { return options_.turn_ca_file; }
 
  private:
-  MediaThreads(std::shared_ptr<const dtls::Certificate> certificate, std::string turn_ca_file)
-      : turn_ca_file_(std::move(turn_ca_file)), certificate_(std::move(certificate)) {}
+  MediaThreads(std::shared_ptr<const dtls::Certificate> certificate, Options options)
+      : options_(std::move(options)), certificate_(std::move(certificate)) {}
 
-  const std::string turn_ca_file_;
+  const Options options_;
 
   io::PosixDisk disk_;
   io::SystemRandom random_;
   storage::WriteBudget budget_;
   std::shared_ptr<const dtls::Certificate> certificate_;
+  io::StorageThread syncs_;  // of all workers: one file system is synced for all of them
   std::vector<std::unique_ptr<MediaWorker>> workers_;
   io::StorageThread lookups_;  // ends before the workers it posts to
 };

@@ -53,7 +53,7 @@ int run_record(const Config& given, const RecordOptions& options) {
   request.token = options.token;
 
   io::ControlLoop control;  // outlives the workers, which report to it
-  auto media = MediaThreads::start(1, config.turn_ca_file);
+  auto media = MediaThreads::start({1, config.turn_ca_file, config.sync_interval});
   Result<std::unique_ptr<Service>> service =
       media ? Service::create(config, control, **media) : std::unexpected(media.error());
   if (!service) {

@@ -42,7 +42,7 @@ api::Router::Options router_options(const Config& config) {
 int run_serve(const Config& config) {
   io::StopSignals signals;
   io::ControlLoop control;  // outlives the workers, which report to it
-  auto media = MediaThreads::start(config.workers, config.turn_ca_file);
+  auto media = MediaThreads::start({config.workers, config.turn_ca_file, config.sync_interval});
   if (!media) return complain(media.error());
   if (auto listening = (*media)->listen(config.media_listen); !listening) return complain(listening.error());
 

@@ -301,6 +301,8 @@ api::ProcessMetrics Service::metrics() const {
   for (const auto& entry : entries_) disk += entry->task->disk();
   metrics.write_latency = disk.commit_to_written;
   metrics.failed_writes = disk.failed_writes;
+  metrics.durable_latency = disk.written_to_durable;
+  metrics.failed_syncs = disk.failed_syncs;
   return metrics;
 }
 

@@ -303,6 +303,8 @@ std::vector<Setting> make_settings() {
       make("turn_credential", HOLDFAST_FIELD(turn_credential), "credential for turn_servers"),
       make("turn_ca_file", HOLDFAST_FIELD(turn_ca_file),
            "certificates to trust for turns:, PEM; not set: the system's"),
+      make("sync_interval", HOLDFAST_FIELD(sync_interval),
+           "what was written is on stable storage after so long; 0: at the end of a file only"),
       make("min_free", HOLDFAST_FIELD(min_free), "no new recording with less free space than this"),
       make("follow_interval", HOLDFAST_FIELD(follow_interval),
            "how often to look whether a followed stream is live"),

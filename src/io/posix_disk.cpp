@@ -117,6 +117,19 @@ class PosixFile final : public storage::File {
     return {};
   }
 
+  Result<void> sync_file_system() override {
+    if (without_interruption([&] { return ::syncfs(*descriptor_); }) != 0)
+      return failed("sync the file system of", path_);
+    return {};
+  }
+
+  bool is_in_place() const override {
+    struct stat ours {
+    }, there{};
+    if (::stat(path_.c_str(), &there) != 0) return errno != ENOENT && errno != ENOTDIR;
+    return ::fstat(*descriptor_, &ours) != 0 || (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev);
+  }
+
   std::uint64_t size() const override { return size_; }
 
   Result<void> lock() override {

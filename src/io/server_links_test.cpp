@@ -59,13 +59,14 @@ class Told final : public LinkEvents {
 // A session on its worker, of which there is only its links.
 class ServerLinksTest : public testing::Test, private DatagramHandler {
  protected:
-  ServerLinksTest() {
+  // Not in the constructor: the worker calls us as soon as it knows us.
+  void SetUp() override {
     on_worker([this] {
       links_ = std::make_unique<ServerLinks>(worker_, lookups_, ca_file_, told_);
       ASSERT_TRUE(worker_.add({IpAddress::from_v4(127, 0, 0, 1), 0}, *this));
     });
   }
-  ~ServerLinksTest() override {
+  void TearDown() override {
     on_worker([this] {
       links_.reset();
       worker_.remove(*this);

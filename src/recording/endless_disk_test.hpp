@@ -60,6 +60,8 @@ class EndlessDisk final : public storage::Disk {
       return {};
     }
     Result<void> sync() override { return {}; }
+    Result<void> sync_file_system() override { return {}; }
+    bool is_in_place() const override { return true; }
     std::uint64_t size() const override { return size_; }
     Result<void> lock() override { return {}; }
 

@@ -237,7 +237,7 @@ void Output::handle_tick(const Now& now, PictureExpected picture, Liveness liven
     if (aac_) aac_->commit();
     files_->commit(now.instant);
   }
-  files_->handle_tick(now.instant);
+  files_->handle_tick(now, media_time(now));
 }
 
 void Output::advance_clock(const Now& now) {
@@ -327,7 +327,11 @@ bool Output::needs_key_frame() const {
 
 bool Output::note(storage::JournalEvent event, const Now& now) {
   if (!files_ || closing_) return false;
-  return files_->note(std::move(event), now, timeline_.started() ? timeline_.at(now.instant) : 0);
+  return files_->note(std::move(event), now, media_time(now));
+}
+
+media::Ticks Output::media_time(const Now& now) const {
+  return timeline_.started() ? timeline_.at(now.instant) : 0;
 }
 
 void Output::drain(const Now& now, std::move_only_function<void()> drained) {

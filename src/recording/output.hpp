@@ -146,6 +146,7 @@ class Output {
   void note_format(const Now& now);
   void note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts);
   void write_start(const Now& now);
+  media::Ticks media_time(const Now& now) const;
   void release_held();
   void start_with_sound(const Now& now);
   Outcome emit_audio(const media::Frame& opus);

@@ -48,7 +48,7 @@ class Recorder final : private SessionEvents {
                 {random_,
                  certificate(),
                  packets_,
-                 {disk, storage_, worker_, budget_, [&clock] { return clock.now(); }},
+                 {disk, storage_, worker_, budget_, [&clock] { return clock.now(); }, &syncer_},
                  pool_},
                 *this, clock.both()),
         out(net.attach(at, [this](const Endpoint& from, Bytes datagram) { take(from, datagram); })) {
@@ -91,6 +91,8 @@ class Recorder final : private SessionEvents {
   storage::WriteBudget& budget_;
   SimExecutor storage_{clock_, 1ms};
   SimExecutor worker_{clock_, 0ms};
+  SimExecutor syncs_{clock_, 8ms};
+  storage::Syncer syncer_{{storage_, syncs_, worker_}, 1s, [this] { return clock_.now(); }};
   SimExecutor pool_{clock_, 2ms};
   ByteVector scratch_;
   bool tick_pending_ = false;

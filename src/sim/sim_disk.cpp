@@ -22,8 +22,14 @@ std::unexpected<Error> broken(const std::string& path) {
 }  // namespace
 
 struct SimDisk::Node {
+  struct Range {
+    std::size_t from = 0;
+    std::size_t to = 0;
+  };
+  std::size_t number = 0;
   ByteVector data;
   std::size_t synced = 0;
+  std::vector<Range> doomed;  // by failed syncs
   const void* lock_owner = nullptr;
 };
 
@@ -46,6 +52,7 @@ class SimDisk::SimFile final : public storage::File {
     const auto fitting = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), disk_.free_));
     node_->data.insert(node_->data.end(), bytes.begin(),
                        bytes.begin() + static_cast<std::ptrdiff_t>(fitting));
+    disk_.note(Operation::Kind::append, node_->number, {}, bytes.first(fitting));
     disk_.free_ -= fitting;
     if (fitting == bytes.size()) return {};
     ++disk_.calls_.failures;
@@ -59,8 +66,34 @@ class SimDisk::SimFile final : public storage::File {
       ++disk_.calls_.failures;
       return broken(path_);
     }
+    if (disk_.syncs_to_fail_ > 0 && path_.contains(disk_.sync_fails_for_)) {
+      --disk_.syncs_to_fail_;
+      ++disk_.calls_.failures;
+      node_->doomed.push_back({node_->synced, node_->data.size()});
+      node_->synced = node_->data.size();
+      return broken(path_);
+    }
     node_->synced = node_->data.size();
+    disk_.note(Operation::Kind::sync, node_->number);
     return {};
+  }
+
+  Result<void> sync_file_system() override {
+    const std::lock_guard guard(disk_.mutex_);
+    ++disk_.calls_.syncs;
+    if (disk_.failing_ || disk_.syncs_to_fail_ > 0) {
+      ++disk_.calls_.failures;
+      return broken(path_);
+    }
+    for (const auto& [path, node] : disk_.files_) node->synced = node->data.size();
+    disk_.note(Operation::Kind::sync_all, node_->number);
+    return {};
+  }
+
+  bool is_in_place() const override {
+    const std::lock_guard guard(disk_.mutex_);
+    const auto there = disk_.files_.find(path_);
+    return there != disk_.files_.end() && there->second == node_;
   }
 
   std::uint64_t size() const override {
@@ -96,7 +129,9 @@ Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) 
   if (!directories_.contains(parent_of(path))) return no_such(path);
   if (files_.contains(path)) return fail(ErrorCode::conflict, "{} exists", path);
   const auto node = std::make_shared<Node>();
+  node->number = files_made_++;
   files_.emplace(path, node);
+  note(Operation::Kind::create, node->number, path);
   return std::make_unique<SimFile>(*this, path, node);
 }
 
@@ -138,13 +173,16 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
   const std::lock_guard guard(mutex_);
   const auto file = files_.extract(from);
   if (file.empty()) return no_such(from);
+  note(Operation::Kind::rename, file.mapped()->number, to);
   files_[to] = file.mapped();
   return {};
 }
 
 Result<void> SimDisk::remove(const std::string& path) {
   const std::lock_guard guard(mutex_);
-  if (files_.erase(path) == 0) return no_such(path);
+  const auto file = files_.extract(path);
+  if (file.empty()) return no_such(path);
+  note(Operation::Kind::remove, file.mapped()->number);
   return {};
 }
 
@@ -155,6 +193,7 @@ Result<void> SimDisk::truncate(const std::string& path, std::uint64_t size) {
   Node& node = *file->second;
   node.data.resize(size);
   node.synced = std::min(node.synced, node.data.size());
+  note(Operation::Kind::truncate, node.number, {}, {}, size);
   return {};
 }
 
@@ -184,6 +223,28 @@ void SimDisk::fail_writes(bool fail) {
   failing_ = fail;
 }
 
+void SimDisk::fail_syncs(std::string part, int count) {
+  const std::lock_guard guard(mutex_);
+  sync_fails_for_ = std::move(part);
+  syncs_to_fail_ = count;
+}
+
+void SimDisk::note(Operation::Kind kind, std::size_t file, std::string path, Bytes bytes,
+                   std::uint64_t size) {
+  if (!recording_) return;
+  operations_.push_back({kind, file, std::move(path), ByteVector(bytes.begin(), bytes.end()), size});
+}
+
+void SimDisk::put(const std::string& path, ByteVector data) {
+  const std::lock_guard guard(mutex_);
+  const auto node = std::make_shared<Node>();
+  node->number = files_made_++;
+  node->synced = data.size();
+  node->data = std::move(data);
+  files_[path] = node;
+  directories_.insert(parent_of(path));
+}
+
 void SimDisk::cut_power(std::uint64_t kept) {
   const std::lock_guard guard(mutex_);
   for (auto& [path, node] : files_) {
@@ -191,6 +252,10 @@ void SimDisk::cut_power(std::uint64_t kept) {
     auto after = std::make_shared<Node>(*node);
     const auto unsynced = after->data.size() - after->synced;
     after->data.resize(after->synced + static_cast<std::size_t>(std::min<std::uint64_t>(kept, unsynced)));
+    for (const auto& range : after->doomed)
+      std::fill(after->data.begin() + static_cast<std::ptrdiff_t>(range.from),
+                after->data.begin() + static_cast<std::ptrdiff_t>(range.to), std::uint8_t{0});
+    after->doomed.clear();
     after->synced = after->data.size();
     after->lock_owner = nullptr;
     node = std::move(after);

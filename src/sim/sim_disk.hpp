@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/executor.hpp"
 #include "base/time.hpp"
@@ -43,11 +44,28 @@ class SimDisk final : public storage::Disk {
   void set_free_space(
       std::uint64_t bytes);     // an append that does not fit writes what does, then fails (ENOSPC)
   void fail_writes(bool fail);  // EIO: create, append and sync fail, nothing is written
+  // The next so many syncs of files whose path holds `part` fail, and with them any sync of the file system:
+  // what they were to make durable is lost by a power cut, be later syncs successful or not (as Linux does
+  // it).
+  void fail_syncs(std::string part, int count);
   // Everything not synced is lost, but for the first `kept` bytes of it in each file (a torn write); open
   // files and locks die.
   void cut_power(std::uint64_t kept = 0);
   // The process dies: locks are freed, the data stays.
   void kill_process();
+
+  // From now on keeps all that was done to it, for PowerCuts.
+  struct Operation {
+    enum class Kind : std::uint8_t { create, append, sync, sync_all, rename, remove, truncate } kind;
+    std::size_t file;        // numbered as they were created
+    std::string path;        // create, rename
+    ByteVector bytes;        // append
+    std::uint64_t size = 0;  // truncate
+  };
+  void record(bool on) { recording_ = on; }
+  const std::vector<Operation>& operations() const { return operations_; }
+  // As found after a power cut: all of it is on stable storage.
+  void put(const std::string& path, ByteVector data);
 
   // Whole content of a file, empty if there is none.
   ByteVector content(const std::string& path) const;
@@ -58,11 +76,19 @@ class SimDisk final : public storage::Disk {
   struct Node;
   class SimFile;
 
+  void note(Operation::Kind kind, std::size_t file, std::string path = {}, Bytes bytes = {},
+            std::uint64_t size = 0);
+
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Node>> files_;
   std::set<std::string> directories_;
   std::uint64_t free_ = std::uint64_t{1} << 40;
   bool failing_ = false;
+  std::string sync_fails_for_;
+  int syncs_to_fail_ = 0;
+  bool recording_ = false;
+  std::vector<Operation> operations_;
+  std::size_t files_made_ = 0;
   Calls calls_;
 };
 

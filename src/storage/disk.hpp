@@ -11,7 +11,8 @@
 
 namespace holdfast::storage {
 
-// An open file that only grows. Storage threads only; calls may block. Closed (not synced) by its destructor.
+// An open file that only grows. Calls may block. Closed (not synced) by its destructor. One storage thread;
+// the syncs, and is_in_place(), may be called beside it from another.
 class File {
  public:
   virtual ~File() = default;
@@ -20,6 +21,10 @@ class File {
   // Data and size are on stable storage when it returns (fdatasync). After an error nothing unsynced may be
   // believed.
   virtual Result<void> sync() = 0;
+  // The same for every file of its file system (syncfs).
+  virtual Result<void> sync_file_system() = 0;
+  // Whether its path still leads to it: nobody deleted, moved or replaced it.
+  virtual bool is_in_place() const = 0;
   virtual std::uint64_t size() const = 0;
   // Takes the advisory lock (flock, exclusive, not waiting): ErrorCode::conflict when another process holds
   // it.

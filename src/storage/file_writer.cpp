@@ -4,37 +4,52 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/crc32c.hpp"
+
 namespace holdfast::storage {
-
-void LatencyHistogram::add(Duration duration) {
-  const auto us = to_microseconds(duration);
-  const auto bucket = std::ranges::lower_bound(bounds_us, us) - bounds_us.begin();
-  ++counts[static_cast<std::size_t>(bucket)];
-  ++count;
-  sum_us += us;
-}
-
-LatencyHistogram& LatencyHistogram::operator+=(const LatencyHistogram& other) {
-  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
-  count += other.count;
-  sum_us += other.sum_us;
-  return *this;
-}
 
 FileWriter::Counters& FileWriter::Counters::operator+=(const Counters& other) {
   commit_to_written += other.commit_to_written;
   write_call += other.write_call;
+  written_to_durable += other.written_to_durable;
   writes += other.writes;
   failed_writes += other.failed_writes;
+  failed_syncs += other.failed_syncs;
   return *this;
 }
 
 namespace {
 
+// The file itself: the storage thread's alone.
+struct OnDisk {
+  std::shared_ptr<File> file;
+  bool locked = false;
+  std::uint64_t snapshot = 0;  // how far the last one went
+  std::uint32_t crc = 0;       // of what was written since
+
+  Result<void> append(Bytes bytes, std::size_t& done);
+  SyncRange take_range();
+};
+
+// `done` grows by what went in.
+Result<void> OnDisk::append(Bytes bytes, std::size_t& done) {
+  const auto size_before = file->size();
+  const auto appended = file->append(bytes.subspan(done));
+  const auto added = static_cast<std::size_t>(file->size() - size_before);
+  crc = crc32c(crc, bytes.subspan(done, added));
+  done += added;
+  return appended;
+}
+
+SyncRange OnDisk::take_range() {
+  const SyncRange range{snapshot, file->size(), crc};
+  snapshot = range.to;
+  crc = 0;
+  return range;
+}
+
 // What a write needs, and what came of it. The storage thread's while a job is in flight, else the worker's.
 struct Flight {
-  std::unique_ptr<File> file;  // touched on the storage thread only, once there is one
-  bool locked = false;
   ByteVector bytes;
   std::size_t done = 0;  // of bytes
   Instant committed{};
@@ -43,15 +58,16 @@ struct Flight {
   Result<void> result;
   bool hopeless = false;  // trying again cannot help
   Instant finished{};
-  std::optional<Duration> call;  // what the write itself took
+  std::optional<Duration> call;         // what the write itself took
+  std::optional<SyncRange> last_range;  // that the close was to make durable
 
-  Result<void> open(Disk& disk, const std::string& path, Lock lock);
-  Result<void> write(const StorageContext& context);
-  Result<void> run(const StorageContext& context, const std::string& path, Lock lock);
+  Result<void> open(OnDisk& on_disk, Disk& disk, const std::string& path, Lock lock);
+  Result<void> write(OnDisk& on_disk, const StorageContext& context);
+  Result<void> run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock);
 };
 
-Result<void> Flight::open(Disk& disk, const std::string& path, Lock lock) {
-  if (!file) {
+Result<void> Flight::open(OnDisk& on_disk, Disk& disk, const std::string& path, Lock lock) {
+  if (!on_disk.file) {
     auto created = disk.create(path);
     if (!created && created.error().code == ErrorCode::not_found) {
       const auto made = disk.make_directories(std::filesystem::path(path).parent_path());
@@ -62,30 +78,29 @@ Result<void> Flight::open(Disk& disk, const std::string& path, Lock lock) {
       hopeless = created.error().code == ErrorCode::conflict;
       return std::unexpected(std::move(created.error()));
     }
-    file = *std::move(created);
+    on_disk.file = *std::move(created);
   }
-  if (lock == Lock::none || locked) return {};
-  const auto taken = file->lock();
-  locked = taken.has_value();
+  if (lock == Lock::none || on_disk.locked) return {};
+  const auto taken = on_disk.file->lock();
+  on_disk.locked = taken.has_value();
   return taken;
 }
 
-Result<void> Flight::write(const StorageContext& context) {
+Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
   if (done == bytes.size()) return {};
-  const auto size_before = file->size();
   const Instant begun = context.now();
-  const auto appended = file->append(Bytes(bytes).subspan(done));
+  auto appended = on_disk.append(bytes, done);
   call = context.now() - begun;
-  done += static_cast<std::size_t>(file->size() - size_before);
   return appended;
 }
 
-Result<void> Flight::run(const StorageContext& context, const std::string& path, Lock lock) {
+Result<void> Flight::run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock) {
   call.reset();
-  if (auto opened = open(context.disk, path, lock); !opened) return opened;
-  if (auto written = write(context); !written || !last) return written;
-  const auto synced = file->sync();
-  file.reset();
+  if (auto opened = open(on_disk, context.disk, path, lock); !opened) return opened;
+  if (auto written = write(on_disk, context); !written || !last) return written;
+  auto synced = on_disk.file->sync();
+  last_range = on_disk.take_range();
+  on_disk.file.reset();
   // After a failed sync nobody knows what is on disk, and a second one would say all is well.
   hopeless = !synced;
   return synced;
@@ -93,32 +108,47 @@ Result<void> Flight::run(const StorageContext& context, const std::string& path,
 
 }  // namespace
 
-struct FileWriter::Core : std::enable_shared_from_this<Core> {
-  Core(const StorageContext& c, std::string p, Lock l) : context(c), path(std::move(p)), lock(l) {}
-  ~Core() { context.budget.give_back(budgeted); }
+struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
+  Core(const StorageContext& c, std::string p, Lock l, Synced s)
+      : context(c), path(std::move(p)), lock(l), synced(std::move(s)) {}
+  ~Core() override { context.budget.give_back(budgeted); }
 
   void account();
   void send();
   void handle_done();
   void report_closed(Result<void> result);
+  void abandon();
+  void mark_dirty(Instant since);
+  bool may_send() const { return !busy && retry_at == never; }
   std::size_t pending() const { return filling.size() + flying; }
+
+  void handle_round() override;
+  Snapshot take_snapshot() override;
+  void handle_synced(const SyncRange& range, const Result<void>& result) override;
 
   const StorageContext context;
   const std::string path;
   const Lock lock;
+  Synced synced;
 
   ByteVector filling;
   std::optional<Instant> committed;  // when the oldest bytes that wait in `filling` were committed
   std::size_t budgeted = 0;          // what we hold of the budget
   std::size_t flying = 0;            // bytes in flight, or to be tried again
   Flight flight;
-  bool busy = false;  // a job is in flight
+  OnDisk on_disk;
+  bool busy = false;      // a job is in flight
+  bool dirty = false;     // the syncer knows that there are unsynced bytes
+  bool in_round = false;  // and is about it
+  Instant dirty_since{};
+  std::optional<Instant> next_dirty_since;  // of bytes that came during a round
   bool closing = false;
   bool ended = false;  // closed, or beyond hope
   bool orphaned = false;
   Instant retry_at = never;
   Closed closed;
   std::uint64_t written = 0;
+  std::uint64_t synced_to = 0;
   std::optional<Error> error;
   Counters counters;
 };
@@ -139,12 +169,13 @@ void FileWriter::Core::send() {
     committed.reset();
     flying = flight.bytes.size();
   }
-  flight.last = closing && filling.empty();
+  // A round of syncs that is under way ends first: it says what is durable up to where the close begins.
+  flight.last = closing && filling.empty() && !in_round;
   busy = true;
   retry_at = never;
   context.storage.post([core = shared_from_this()] {
     Flight& job = core->flight;
-    job.result = job.run(core->context, core->path, core->lock);
+    job.result = job.run(core->on_disk, core->context, core->path, core->lock);
     job.finished = core->context.now();
     core->context.worker.post([core] { core->handle_done(); });
   });
@@ -161,10 +192,8 @@ void FileWriter::Core::handle_done() {
   written += progress;
   budgeted -= progress;
   context.budget.give_back(progress);
-  if (orphaned) {
-    context.storage.post([core = shared_from_this()] { core->flight.file.reset(); });
-    return;
-  }
+  if (orphaned) return abandon();
+  if (progress > 0) mark_dirty(flight.finished);
   if (flight.call) {
     ++counters.writes;
     counters.write_call.add(*flight.call);
@@ -172,6 +201,8 @@ void FileWriter::Core::handle_done() {
   if (!flight.result) {
     if (flight.call) ++counters.failed_writes;
     error = flight.result.error();
+    if (flight.last_range) ++counters.failed_syncs;
+    if (flight.last_range && synced) synced(*flight.last_range, flight.result);
     if (flight.hopeless) return report_closed(flight.result);
     retry_at = flight.finished + retry_interval;
     return;
@@ -180,8 +211,51 @@ void FileWriter::Core::handle_done() {
   if (!flight.bytes.empty()) counters.commit_to_written.add(flight.finished - flight.committed);
   flight.bytes.clear();
   if (flight.bytes.capacity() > largest_kept) flight.bytes = ByteVector();
-  if (flight.last) return report_closed({});
-  if (committed || closing) send();
+  if (flight.last) {
+    if (synced) synced(*flight.last_range, {});
+    return report_closed({});
+  }
+  if (committed || (closing && !in_round)) send();
+}
+
+void FileWriter::Core::mark_dirty(Instant since) {
+  if (context.syncer == nullptr) return;
+  if (in_round && !next_dirty_since) next_dirty_since = since;
+  if (dirty) return;
+  dirty = true;
+  dirty_since = since;
+  context.syncer->add(shared_from_this());
+}
+
+void FileWriter::Core::handle_round() {
+  in_round = !ended && !orphaned;
+}
+
+Syncable::Snapshot FileWriter::Core::take_snapshot() {
+  // Closed meanwhile, or nothing new.
+  if (!on_disk.file || on_disk.file->size() == on_disk.snapshot) return {};
+  return {on_disk.file, on_disk.take_range()};
+}
+
+void FileWriter::Core::handle_synced(const SyncRange& range, const Result<void>& result) {
+  dirty = in_round = false;
+  if (orphaned || ended) return;
+  const Instant next_since = std::exchange(next_dirty_since, {}).value_or(dirty_since);
+  if (range.to > range.from) {
+    synced_to = range.to;
+    if (result) {
+      counters.written_to_durable.add(context.now() - dirty_since);
+    } else if (result.error().code != ErrorCode::not_found) {
+      ++counters.failed_syncs;
+    }
+    if (synced) synced(range, result);
+  }
+  if (written > synced_to) mark_dirty(next_since);
+  if (closing && may_send()) send();
+}
+
+void FileWriter::Core::abandon() {
+  context.storage.post([core = shared_from_this()] { core->on_disk.file.reset(); });
 }
 
 void FileWriter::Core::report_closed(Result<void> result) {
@@ -189,17 +263,23 @@ void FileWriter::Core::report_closed(Result<void> result) {
   if (closed) std::exchange(closed, nullptr)(std::move(result));
 }
 
-FileWriter::FileWriter(const StorageContext& context, std::string path, Lock lock)
-    : core_(std::make_shared<Core>(context, std::move(path), lock)) {
+FileWriter::FileWriter(const StorageContext& context, std::string path, Lock lock, Synced synced)
+    : core_(std::make_shared<Core>(context, std::move(path), lock, std::move(synced))) {
   core_->send();
+}
+
+FileWriter::FileWriter(const StorageContext& context, std::string path, std::shared_ptr<File> file,
+                       Synced synced)
+    : core_(std::make_shared<Core>(context, std::move(path), Lock::none, std::move(synced))) {
+  core_->written = core_->synced_to = core_->on_disk.snapshot = file->size();
+  core_->on_disk.file = std::move(file);
 }
 
 FileWriter::~FileWriter() {
   core_->orphaned = true;
   core_->closed = nullptr;
-  if (!core_->busy) {
-    core_->context.storage.post([core = core_] { core->flight.file.reset(); });
-  }
+  core_->synced = nullptr;
+  if (!core_->busy) core_->abandon();
 }
 
 bool FileWriter::accepts(std::size_t bytes) const {
@@ -216,7 +296,7 @@ void FileWriter::commit(Instant now) {
   if (core.ended || core.filling.empty()) return;
   core.account();
   if (!core.committed) core.committed = now;
-  if (!core.busy && core.retry_at == never) core.send();
+  if (core.may_send()) core.send();
 }
 
 void FileWriter::close(Instant now, Closed closed) {
@@ -231,7 +311,7 @@ void FileWriter::close(Instant now, Closed closed) {
   core->closing = true;
   if (!core->filling.empty()) {
     commit(now);
-  } else if (!core->busy && core->retry_at == never) {
+  } else if (core->may_send() && !core->in_round) {
     core->send();
   }
 }

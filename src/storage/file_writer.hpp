@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -13,6 +12,8 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "storage/disk.hpp"
+#include "storage/latency_histogram.hpp"
+#include "storage/syncer.hpp"
 
 namespace holdfast::storage {
 
@@ -30,19 +31,6 @@ class WriteBudget {
   std::atomic<std::size_t> used_{0};
 };
 
-// Counts durations in fixed buckets, cumulative only when printed (Prometheus histogram).
-struct LatencyHistogram {
-  // Upper bounds in microseconds, inclusive; one more bucket holds the rest.
-  static constexpr std::array<std::int64_t, 13> bounds_us{
-      100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000, 100'000, 250'000, 500'000, 1'000'000};
-  std::array<std::uint64_t, bounds_us.size() + 1> counts{};
-  std::uint64_t count = 0;
-  std::int64_t sum_us = 0;
-
-  void add(Duration duration);
-  LatencyHistogram& operator+=(const LatencyHistogram& other);
-};
-
 // What storage needs of the world. The references outlive every FileWriter and its jobs.
 struct StorageContext {
   Disk& disk;
@@ -50,6 +38,7 @@ struct StorageContext {
   Executor& worker;   // runs completions, on the FileWriter's thread
   WriteBudget& budget;
   std::function<Instant()> now;  // read on the storage thread, to time the disk
+  Syncer* syncer = nullptr;      // null: files are synced at their close only
 };
 
 enum class Lock : std::uint8_t { none, exclusive };
@@ -60,7 +49,8 @@ enum class Lock : std::uint8_t { none, exclusive };
 //
 // A failing disk is a planned state: what could not be written is kept and tried again every second, in
 // order, no byte twice; meanwhile accepts() turns false at 4 MB, and the caller leaves out whole frames. Only
-// a taken name is final.
+// a taken name is final. A failed sync is another matter: what it was to make durable may be gone though the
+// next one succeeds, so it is not tried again, but told (Synced).
 //
 // Worker thread only. Destroying it abandons what is not written (close() first to keep it); jobs in flight
 // end safely.
@@ -69,18 +59,25 @@ class FileWriter {
   static constexpr std::size_t max_pending = std::size_t{4} << 20;
   static constexpr Duration retry_interval = std::chrono::seconds(1);
   using Closed = std::move_only_function<void(Result<void>)>;
+  // A range is durable, or not known to be: as Syncable::handle_synced. Ranges come in order, without holes.
+  using Synced = std::function<void(const SyncRange& range, const Result<void>& result)>;
 
   struct Counters {
     LatencyHistogram commit_to_written;  // from commit() until in the file
     LatencyHistogram write_call;         // the disk's own part
+    LatencyHistogram
+        written_to_durable;  // the oldest byte of a sync, from in the file until on stable storage
     std::uint64_t writes = 0;
     std::uint64_t failed_writes = 0;
+    std::uint64_t failed_syncs = 0;
 
     Counters& operator+=(const Counters& other);
   };
 
   // Creates the file on the storage thread, and its folder if missing. `path` must not exist.
-  FileWriter(const StorageContext& context, std::string path, Lock lock = Lock::none);
+  FileWriter(const StorageContext& context, std::string path, Lock lock = Lock::none, Synced synced = {});
+  // Goes on with a file that is open, and locked where that matters.
+  FileWriter(const StorageContext& context, std::string path, std::shared_ptr<File> file, Synced synced);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
@@ -91,8 +88,8 @@ class FileWriter {
   ByteVector& buffer();
   // Sends off what is in the buffer.
   void commit(Instant now);
-  // Writes what is left, syncs, closes; then calls back, on the worker. Nothing may be written afterwards.
-  // While the disk fails this waits for it: destroy the writer to give up.
+  // Writes what is left, syncs, closes; then calls back (first Synced), on the worker. Nothing may be written
+  // afterwards. While the disk fails this waits for it: destroy the writer to give up.
   void close(Instant now, Closed closed);
 
   // Tries again after an error.

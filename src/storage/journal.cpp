@@ -318,23 +318,42 @@ void JournalReader::feed(Bytes bytes) {
 }
 
 void JournalReader::read_line(std::string_view line) {
+  // What a power cut took in the middle of a file reads as zeros.
+  line.remove_prefix(std::min(line.find_first_not_of('\0'), line.size()));
   JournalEntry entry;
   const Line kind = parse_line(line, entry);
   if (kind == Line::damaged) {
     ++damaged_;
-    ++damaged_in_a_row_;
-    if (first_bad_line_ == 0) first_bad_line_ = last_number_ + damaged_in_a_row_;
+    if (first_bad_line_ == 0) first_bad_line_ = last_number_ + 1;
     return;
   }
-  const std::uint64_t expected = last_number_ + 1 + std::exchange(damaged_in_a_row_, 0);
-  if (entry.number != expected && first_bad_line_ == 0) first_bad_line_ = expected;
-  if (entry.number > expected) missing_ += entry.number - expected;
-  last_number_ = std::max(last_number_, entry.number);
+  if (!is_new(entry.number)) return;
   if (kind == Line::known) {
     take_(std::move(entry));
   } else {
     ++unknown_;
   }
+}
+
+bool JournalReader::is_new(std::uint64_t number) {
+  if (number > last_number_) {
+    if (number > last_number_ + 1) {
+      unseen_.emplace(last_number_ + 1, number - 1);
+      unseen_count_ += number - last_number_ - 1;
+      if (first_bad_line_ == 0) first_bad_line_ = last_number_ + 1;
+    }
+    last_number_ = number;
+    return true;
+  }
+  auto hole = unseen_.upper_bound(number);
+  if (hole == unseen_.begin()) return false;
+  const auto [from, to] = *--hole;
+  if (number > to) return false;
+  unseen_.erase(hole);
+  if (from < number) unseen_.emplace(from, number - 1);
+  if (number < to) unseen_.emplace(number + 1, to);
+  --unseen_count_;
+  return true;
 }
 
 Journal parse_journal(Bytes bytes) {

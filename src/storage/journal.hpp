@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -191,7 +192,7 @@ void serialize(const JournalEntry& entry, ByteVector& out);
 class JournalReader {
  public:
   using Take = std::function<void(JournalEntry&& entry)>;
-  // Called for every line that is whole.
+  // Called for every line that is whole, once: after a failed sync a writer repeats what it was about.
   explicit JournalReader(Take take) : take_(std::move(take)) {}
 
   void feed(Bytes bytes);
@@ -207,12 +208,13 @@ class JournalReader {
   // Lines that cannot be read, or whose CRC is not theirs; left out. And lines that are not there, going by
   // the numbers of the others.
   std::uint64_t damaged() const { return damaged_; }
-  std::uint64_t missing() const { return missing_; }
+  std::uint64_t missing() const { return unseen_count_ > damaged_ ? unseen_count_ - damaged_ : 0; }
   // The number of the first line in whose place something else is, or nothing; 0: all is well.
   std::uint64_t first_bad_line() const { return first_bad_line_; }
 
  private:
   void read_line(std::string_view line);
+  bool is_new(std::uint64_t number);
 
   Take take_;
   ByteVector half_;
@@ -220,8 +222,8 @@ class JournalReader {
   std::uint64_t last_number_ = 0;
   std::uint64_t unknown_ = 0;
   std::uint64_t damaged_ = 0;
-  std::uint64_t missing_ = 0;
-  std::uint64_t damaged_in_a_row_ = 0;  // since the last line that could be read
+  std::map<std::uint64_t, std::uint64_t> unseen_;  // from number to number (inclusive), below the last
+  std::uint64_t unseen_count_ = 0;
   std::uint64_t first_bad_line_ = 0;
 };
 

@@ -152,6 +152,19 @@ TEST(Journal, KnowsThatALineIsMissing) {
   EXPECT_EQ(reader.first_bad_line(), 2U);
 }
 
+// A sync failed, the power went: what it was about is zeros, and comes again behind.
+TEST(Journal, TakesALineThatWasRepeatedOnce) {
+  const std::string text(as_text(sample()));
+  const std::size_t first = text.find('\n') + 1;
+  const std::size_t third = text.find('\n', text.find('\n', first) + 1) + 1;
+  const std::string lost = text.substr(first, third - first);
+  for (const std::string& hole : {lost, std::string(lost.size(), '\0')}) {
+    const Journal journal = parse_journal(as_bytes(text.substr(0, first) + hole + text.substr(third) + lost));
+    EXPECT_EQ(journal.entries.size(), std::variant_size_v<JournalEvent>);
+    EXPECT_EQ(journal.missing + journal.damaged, 0U);
+  }
+}
+
 TEST(Journal, IsReadInPiecesOfAnySize) {
   const ByteVector bytes = sample();
   for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {

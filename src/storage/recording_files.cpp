@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crc32c.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::storage {
@@ -15,14 +16,34 @@ std::string join(const std::string& directory, const std::string& name) {
   return directory.ends_with('/') ? directory + name : directory + '/' + name;
 }
 
+void append(ByteVector& to, Bytes bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
+
 }  // namespace
 
 RecordingFiles::RecordingFiles(const StorageContext& context, std::string directory, std::string base)
     : context_(context),
       directory_(std::move(directory)),
       base_(std::move(base)),
-      journal_(
-          std::make_unique<FileWriter>(context_, join(directory_, journal_name(base_)), Lock::exclusive)) {}
+      journal_(std::make_unique<FileWriter>(
+          context_, join(directory_, journal_name(base_)), Lock::exclusive,
+          [this](const SyncRange& range, const Result<void>& result) { journal_synced(range, result); })) {}
+
+RecordingFiles::RecordingFiles(const StorageContext& context, std::string directory, std::string base,
+                               Takeover takeover)
+    : context_(context),
+      directory_(std::move(directory)),
+      base_(std::move(base)),
+      part_paths_(std::move(takeover.part_paths)),
+      durable_(takeover.bytes),
+      finished_bytes_(takeover.bytes),
+      journal_lines_(takeover.journal_lines),
+      unsynced_from_(takeover.journal->size()) {
+  journal_ = std::make_unique<FileWriter>(
+      context_, join(directory_, journal_name(base_)), std::move(takeover.journal),
+      [this](const SyncRange& range, const Result<void>& result) { journal_synced(range, result); });
+}
 
 void RecordingFiles::open_part(std::string_view extension, std::string_view format, std::string_view reason,
                                const Now& now, media::Ticks pts) {
@@ -30,13 +51,19 @@ void RecordingFiles::open_part(std::string_view extension, std::string_view form
   const int number = static_cast<int>(part_paths_.size()) + 1;
   const std::string name = part_name(base_, number, extension);
   part_paths_.push_back(join(directory_, name));
-  part_ = std::make_unique<FileWriter>(context_, part_paths_.back());
+  part_ = std::make_unique<FileWriter>(context_, part_paths_.back(), Lock::none,
+                                       [this, number](const SyncRange& range, const Result<void>& result) {
+                                         part_synced(number, range, result);
+                                       });
+  needs_new_part_ = false;
   note(
       PartEvent{.number = number, .file = name, .format = std::string(format), .reason = std::string(reason)},
       now, pts);
 }
 
 bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) {
+  now_ = now;
+  pts_ = pts;
   if (!journal_->accepts(journal_line_room)) {
     ++left_out_;
     return false;
@@ -47,8 +74,42 @@ bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) 
 }
 
 void RecordingFiles::append_line(JournalEvent event, WallTime wall, media::Ticks pts) {
-  serialize({.number = ++journal_lines_, .wall = wall, .pts = pts, .event = std::move(event)},
-            journal_->buffer());
+  ByteVector& buffer = journal_->buffer();
+  const std::size_t begin = buffer.size();
+  serialize({.number = ++journal_lines_, .wall = wall, .pts = pts, .event = std::move(event)}, buffer);
+  if (context_.syncer != nullptr) append(unsynced_lines_, Bytes(buffer).subspan(begin));
+}
+
+void RecordingFiles::part_synced(int number, const SyncRange& range, const Result<void>& result) {
+  // A file that is gone from its name is on the disk all the same.
+  if (result || result.error().code == ErrorCode::not_found) {
+    durable_ += range.to - range.from;
+    note(ChecksumEvent{number, range.from, range.to, format_crc32c(range.crc32c)}, now_, pts_);
+  } else {
+    unsafe_ += range.to - range.from;
+    note(UnsafeEvent{number, range.from, range.to, result.error().message}, now_, pts_);
+  }
+  if (result || number != static_cast<int>(part_paths_.size())) return;
+  if (result.error().code == ErrorCode::not_found) {
+    note(DiskEvent{part_paths_.back() + ": " + result.error().message + "; the next part goes on"}, now_,
+         pts_);
+  }
+  needs_new_part_ = true;
+}
+
+// What a failed sync was about may be gone, though it can still be read: it is written once more, under the
+// same numbers.
+void RecordingFiles::journal_synced(const SyncRange& range, const Result<void>& result) {
+  const auto covered = static_cast<std::size_t>(range.to - unsynced_from_);
+  const auto end =
+      unsynced_lines_.begin() + static_cast<std::ptrdiff_t>(std::min(covered, unsynced_lines_.size()));
+  const ByteVector lines(unsynced_lines_.begin(), end);
+  unsynced_lines_.erase(unsynced_lines_.begin(), end);
+  unsynced_from_ = range.to;
+  if (result || result.error().code == ErrorCode::not_found) return;
+  append(journal_->buffer(), lines);
+  append(unsynced_lines_, lines);
+  note(DiskEvent{result.error().message}, now_, pts_);
 }
 
 void RecordingFiles::close(EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
@@ -87,15 +148,19 @@ void RecordingFiles::finish_journal() {
   });
 }
 
-void RecordingFiles::handle_tick(Instant now) {
-  journal_->handle_tick(now);
-  if (part_) part_->handle_tick(now);
+void RecordingFiles::handle_tick(const Now& now, media::Ticks pts) {
+  now_ = now;
+  pts_ = pts;
+  if (context_.syncer != nullptr) context_.syncer->handle_tick(now.instant);
+  journal_->handle_tick(now.instant);
+  if (part_) part_->handle_tick(now.instant);
   // By index from the end: a writer that finishes leaves the list.
-  for (std::size_t i = finishing_.size(); i-- > 0;) finishing_[i]->handle_tick(now);
+  for (std::size_t i = finishing_.size(); i-- > 0;) finishing_[i]->handle_tick(now.instant);
 }
 
 Instant RecordingFiles::deadline() const {
   Instant earliest = journal_->deadline();
+  if (context_.syncer != nullptr) earliest = std::min(earliest, context_.syncer->deadline());
   if (part_) earliest = std::min(earliest, part_->deadline());
   for (const auto& part : finishing_) earliest = std::min(earliest, part->deadline());
   return earliest;

@@ -12,14 +12,27 @@
 
 namespace holdfast::storage {
 
+// A recording that another process left, taken over: its journal is open, locked, and ends with a whole line.
+struct Takeover {
+  std::shared_ptr<File> journal;
+  std::uint64_t journal_lines = 0;
+  std::vector<std::string> part_paths{};
+  std::uint64_t bytes = 0;  // in them
+};
+
 // The files of one recording: its parts, one after the other, and its journal beside them, locked while this
 // lives. Worker thread only; never blocks. Memory: two FileWriters, and one for each part not yet closed.
+//
+// What the disk has promised to keep is told in the journal, range by range (ChecksumEvent), and what it
+// failed to (UnsafeEvent): then, and when a part was deleted or moved under us, another part is due.
 class RecordingFiles {
  public:
   using Closed = FileWriter::Closed;
 
   // `base`: as base_name() makes it. Creates the journal at once; its first entry must be a StartEvent.
   RecordingFiles(const StorageContext& context, std::string directory, std::string base);
+  // Goes on with it: the next part has the next number.
+  RecordingFiles(const StorageContext& context, std::string directory, std::string base, Takeover takeover);
 
   // Begins the first or next part; the one before is finished in the background. `extension` without dot.
   // Notes the part in the journal; `reason` and `format` as in PartEvent.
@@ -40,15 +53,20 @@ class RecordingFiles {
   // but handle_tick() and queries.
   void close(EndEvent end, const Now& now, media::Ticks pts, Closed closed);
 
-  // Tries again what failed; to be called at deadline().
-  void handle_tick(Instant now);
+  // Tries again what failed, syncs what is due; to be called at deadline(). `pts`: the media time of `now`.
+  void handle_tick(const Now& now, media::Ticks pts);
   Instant deadline() const;
+  // The open part cannot be trusted with more: open_part() is due, with the next key frame.
+  bool needs_new_part() const { return needs_new_part_; }
 
   const std::string& base() const { return base_; }
   // Full paths, the newest last.
   const std::vector<std::string>& part_paths() const { return part_paths_; }
-  // Bytes in all parts' files.
+  // Bytes in all parts' files, and how many of them are on stable storage.
   std::uint64_t written() const;
+  std::uint64_t durable() const { return durable_; }
+  // Bytes that a failed sync left in doubt.
+  std::uint64_t unsafe() const { return unsafe_; }
   std::size_t pending() const;
   // What the disk says at present: of the part, else of the journal.
   const std::optional<Error>& error() const;
@@ -57,6 +75,8 @@ class RecordingFiles {
   std::uint64_t journal_entries_left_out() const { return left_out_; }
 
  private:
+  void part_synced(int number, const SyncRange& range, const Result<void>& result);
+  void journal_synced(const SyncRange& range, const Result<void>& result);
   void finish_part(Instant now);
   void part_closed(FileWriter* part, const Result<void>& result);
   void finish_journal();
@@ -69,9 +89,16 @@ class RecordingFiles {
   std::unique_ptr<FileWriter> part_;
   std::vector<std::unique_ptr<FileWriter>> finishing_;
   std::vector<std::string> part_paths_;
+  bool needs_new_part_ = false;
+  Now now_{};  // at the last call that had it
+  media::Ticks pts_ = 0;
+  std::uint64_t durable_ = 0;
+  std::uint64_t unsafe_ = 0;
   std::uint64_t finished_bytes_ = 0;
   FileWriter::Counters finished_counters_;
   std::uint64_t journal_lines_ = 0;
+  ByteVector unsynced_lines_;        // of the journal, should its sync fail ...
+  std::uint64_t unsynced_from_ = 0;  // ... from this offset on
   std::uint64_t left_out_ = 0;
   std::optional<Error> first_error_;
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crc32c.hpp"
 #include "sim/sim_disk.hpp"
 #include "storage/naming.hpp"
 #include "storage/scan.hpp"
@@ -114,7 +115,8 @@ TEST_F(RecordingFilesTest, SaysWhatItCouldNotKeep) {
   EXPECT_EQ(files->deadline(), now.instant + FileWriter::retry_interval);
   EXPECT_EQ(files->pending(), 5U);
   disk.fail_writes(false);
-  files->handle_tick(now.instant += seconds(1));
+  now.instant += seconds(1);
+  files->handle_tick(now, 0);
   EXPECT_FALSE(files->error());
   EXPECT_EQ(files->deadline(), never);
   EXPECT_EQ(files->pending(), 0U);
@@ -159,6 +161,95 @@ TEST_F(RecordingFilesTest, MarksAPartThatIsMissingAndOneThatLeadsAway) {
 
 TEST_F(RecordingFilesTest, SaysThatAFolderIsMissing) {
   EXPECT_EQ(scan(disk, "/nowhere").error().code, ErrorCode::not_found);
+}
+
+// The same with syncs: a second passes, and with it a round.
+struct SyncedFilesTest : RecordingFilesTest {
+  Syncer syncer{
+      {inline_executor, inline_executor, inline_executor}, seconds(1), [this] { return now.instant; }};
+  std::unique_ptr<RecordingFiles> files;
+
+  void SetUp() override {
+    context.syncer = &syncer;
+    files = begin("m", now.wall);
+    files->open_part("ts", "mpegts", "start", now, 0);
+  }
+  void pass_a_second() {
+    now.instant += seconds(1);
+    now.wall += seconds(1);
+    files->handle_tick(now, 90'000);
+  }
+  Journal journal() {
+    return parse_journal(disk.content(std::string(folder) + "/" + journal_name(files->base())));
+  }
+};
+
+TEST_F(SyncedFilesTest, TheJournalTellsWhatIsDurable) {
+  write(*files, "0123456789");
+  pass_a_second();
+  write(*files, "abc");
+  pass_a_second();
+  const auto path = files->part_paths().back();
+  disk.cut_power();
+  const Journal told = journal();
+  std::vector<ChecksumEvent> sums;
+  for (const JournalEntry& entry : told.entries) {
+    if (const auto* sum = std::get_if<ChecksumEvent>(&entry.event)) sums.push_back(*sum);
+  }
+  ASSERT_GE(sums.size(), 1U) << "the line of the last round is durable with the next";
+  EXPECT_EQ(sums[0].to, 10U);
+  EXPECT_EQ(sums[0].crc32c, format_crc32c(crc32c(as_bytes("0123456789"))));
+  EXPECT_EQ(as_text(disk.content(path)), "0123456789abc");
+  EXPECT_EQ(files->durable(), 13U);
+}
+
+TEST_F(SyncedFilesTest, TheWholeOfAnEndedRecordingIsCovered) {
+  write(*files, "0123456789");
+  pass_a_second();
+  write(*files, "abc");
+  ASSERT_TRUE(end(*files));
+  const Journal told = journal();
+  EXPECT_EQ(told.last<ChecksumEvent>()->from, 10U);
+  EXPECT_EQ(told.last<ChecksumEvent>()->to, 13U);
+  EXPECT_NE(told.last<EndEvent>(), nullptr);
+}
+
+TEST_F(SyncedFilesTest, APartWhoseSyncFailedIsFollowedByAnother) {
+  write(*files, "0123456789");
+  disk.fail_syncs(".ts", 1);
+  pass_a_second();
+  EXPECT_TRUE(files->needs_new_part());
+  EXPECT_EQ(files->unsafe(), 10U);
+  EXPECT_EQ(journal().last<UnsafeEvent>()->to, 10U);
+  files->open_part("ts", "mpegts", "disk", now, 90'000);
+  EXPECT_FALSE(files->needs_new_part());
+  write(*files, "next");
+  pass_a_second();
+  EXPECT_EQ(journal().last<ChecksumEvent>()->part, 2);
+  EXPECT_FALSE(files->needs_new_part());
+}
+
+TEST_F(SyncedFilesTest, APartThatWasDeletedIsFollowedByAnother) {
+  write(*files, "0123456789");
+  ASSERT_TRUE(disk.remove(files->part_paths().back()));
+  pass_a_second();
+  EXPECT_TRUE(files->needs_new_part());
+  EXPECT_NE(journal().last<DiskEvent>()->error.find("deleted or moved"), std::string::npos);
+}
+
+TEST_F(SyncedFilesTest, AJournalWhoseSyncFailedIsWrittenOnceMore) {
+  write(*files, "0123456789");
+  disk.fail_syncs("journal", 1);
+  pass_a_second();
+  EXPECT_FALSE(files->needs_new_part());
+  write(*files, "abc");
+  pass_a_second();
+  pass_a_second();
+  disk.cut_power();
+  const Journal told = journal();
+  EXPECT_EQ(told.missing + told.damaged, 0U);
+  EXPECT_NE(told.last<StartEvent>(), nullptr) << "of which the failed sync was";
+  EXPECT_EQ(told.last<PartEvent>()->number, 1);
 }
 
 }  // namespace
