@@ -44,6 +44,10 @@ class Recorder {
   // stopped gives its final status again. Errors: not_found (never heard of it).
   virtual void stop(std::string_view mint_id, StatusListReply reply) = 0;
 
+  // Every running recording of that mint id begins another part, with its next key frame; their states as
+  // they are before it. Errors: not_found (nothing of it has media now).
+  virtual Result<std::vector<recording::Status>> split(std::string_view mint_id) = 0;
+
   // The recordings of one mint id, the newest first; more than one with Participants::all, or when started
   // again. Empty: nothing is known of it.
   virtual std::vector<recording::Status> status(std::string_view mint_id) const = 0;

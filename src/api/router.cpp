@@ -59,7 +59,8 @@ HttpResponse not_found() {
   return error_response(
       404,
       "no such path; there are POST /api/recording/start/{mint_id} and /api/recording/stop/{mint_id}, "
-      "GET /api/recording/status/{mint_id}, /api/recording/active, /api/recording/formats, "
+      "POST /api/recording/split/{mint_id}, GET /api/recording/status/{mint_id}, /api/recording/active, "
+      "/api/recording/formats, "
       "/api/recordings, /health, /ready and /metrics, POST and DELETE /api/follow/{mint_id}, GET "
       "/api/follow, "
       "and POST /whip/{mint_id}");
@@ -163,7 +164,8 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
   using Post = void (Router::*)(std::string_view, const IncomingRequest&, HttpReply);
   for (const auto& [prefix, handler] :
        {std::pair<std::string_view, Post>{"/api/recording/start", &Router::start},
-        {"/api/recording/stop", &Router::stop}}) {
+        {"/api/recording/stop", &Router::stop},
+        {"/api/recording/split", &Router::split}}) {
     const auto segment = segment_after(path, prefix);
     if (!segment) continue;
     if (request.method != "POST") return reply(method_not_allowed("POST"));
@@ -244,6 +246,14 @@ void Router::stop(std::string_view mint_id, const IncomingRequest& request, Http
     reply(error_response(result.error()));
   };
   recorder_.stop(*parsed, std::move(stopped));
+}
+
+void Router::split(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
+  const auto parsed = parse_stop_request(mint_id, request.body);
+  if (!parsed)
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  const auto splitting = recorder_.split(*parsed);
+  reply(splitting ? json_response(200, list_json(*splitting)) : error_response(splitting.error()));
 }
 
 bool Router::is_stranger(const StartRequest& request) const {

@@ -35,6 +35,7 @@ class Router {
   void route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply);
   void start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   void stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
+  void split(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   void route_follow(std::string_view segment, const IncomingRequest& request, HttpReply reply);
   void follow(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   void unfollow(const std::string& mint_id, HttpReply reply);

@@ -36,6 +36,13 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     last = request;
     reply(recordings_[request.mint_id] = status);
   }
+  Result<std::vector<recording::Status>> split(std::string_view mint_id) override {
+    const auto found = recordings_.find(std::string(mint_id));
+    if (found == recordings_.end()) return fail(ErrorCode::not_found, "{} is not being recorded", mint_id);
+    ++splits;
+    return std::vector{found->second};
+  }
+  int splits = 0;
   void stop(std::string_view mint_id, StatusListReply reply) override {
     const auto found = recordings_.find(std::string(mint_id));
     if (found == recordings_.end()) return reply(fail(ErrorCode::not_found, "unknown"));
@@ -176,6 +183,17 @@ class RouterTest : public testing::Test {
   Router router_{
       {.guard = {}, .livekit_url = "wss://ours", .metrics_label_limit = 10}, recorder_, follows_, whip_};
 };
+
+TEST_F(RouterTest, SplitsWhatRuns) {
+  EXPECT_EQ(post("/api/recording/split/a", "").status(), 404);
+  post("/api/recording/start/a", "");
+  const Answer answer = post("/api/recording/split/a", "");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.body.at("mint_id").as_string(), "a");
+  EXPECT_EQ(recorder_.splits, 1);
+  EXPECT_EQ(post("/api/recording/split", R"({"mint_id": "a"})").status(), 200);
+  EXPECT_EQ(post("/api/recording/split/a", R"({"when": "now"})").status(), 422);
+}
 
 TEST_F(RouterTest, start_answers_201_with_the_whole_status) {
   const Answer answer = post("/api/recording/start/demo");

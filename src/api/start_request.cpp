@@ -107,7 +107,18 @@ std::string_view take_mute_limit(StartRequest& request, std::string_view value) 
   return take_limit(request.mute_limit, value);
 }
 
-constexpr std::array<Field, 12> start_fields{{{"mint_id", take_mint_id},
+std::string_view take_part_duration(StartRequest& request, std::string_view value) {
+  return take_limit(request.part_duration, value);
+}
+
+std::string_view take_part_size(StartRequest& request, std::string_view value) {
+  request.part_size = parse_byte_size(value);
+  if (request.part_size && (request.part_size->bytes == 0 || request.part_size->bytes >= least_part_size))
+    return {};
+  return "must be a size such as 500MB or 2GiB: 1MiB or more, or 0 for never";
+}
+
+constexpr std::array<Field, 14> start_fields{{{"mint_id", take_mint_id},
                                               {"format", take_format},
                                               {"output_format", take_format},
                                               {"audio", take_audio},
@@ -118,7 +129,9 @@ constexpr std::array<Field, 12> start_fields{{{"mint_id", take_mint_id},
                                               {"livekit_url", take_livekit_url},
                                               {"token", take_token},
                                               {"gap_limit", take_gap_limit, Takes::text_or_seconds},
-                                              {"mute_limit", take_mute_limit, Takes::text_or_seconds}}};
+                                              {"mute_limit", take_mute_limit, Takes::text_or_seconds},
+                                              {"part_duration", take_part_duration, Takes::text_or_seconds},
+                                              {"part_size", take_part_size}}};
 constexpr std::span<const Field> stop_fields = std::span(start_fields).first(1);
 
 std::unexpected<FieldError> wrong(std::string_view field, std::string message) {
@@ -217,6 +230,8 @@ json::object to_json(const StartRequest& request) {
   if (!request.token.empty()) object["token"] = request.token;
   if (request.gap_limit) object["gap_limit"] = format_duration(*request.gap_limit);
   if (request.mute_limit) object["mute_limit"] = format_duration(*request.mute_limit);
+  if (request.part_duration) object["part_duration"] = format_duration(*request.part_duration);
+  if (request.part_size) object["part_size"] = format_byte_size(*request.part_size);
   return object;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "base/units.hpp"
 #include "container/muxer.hpp"
 #include "recording/status.hpp"
 
@@ -18,6 +19,8 @@ enum class Participants : std::uint8_t {
   one,  // the one named, else the first that publishes video, else audio alone
   all,  // one recording for each
 };
+
+inline constexpr std::uint64_t least_part_size = std::uint64_t{1} << 20;
 
 // What POST /api/recording/start asks for. Every field has been checked; what is not given is the
 // configuration's affair.
@@ -32,8 +35,10 @@ struct StartRequest {
   std::string livekit_url;  // ws or wss; empty: the configured one
   std::string
       token;  // visible ASCII, at most 16 KiB; empty: one of our own making, or from the token endpoint
-  std::optional<Duration> gap_limit;   // 0: never; else 1 s or more
-  std::optional<Duration> mute_limit;  // 0: never; else 1 s or more
+  std::optional<Duration> gap_limit;      // 0: never; else 1 s or more
+  std::optional<Duration> mute_limit;     // 0: never; else 1 s or more
+  std::optional<Duration> part_duration;  // 0: never; else 1 s or more
+  std::optional<ByteSize> part_size;      // 0: never; else least_part_size or more
 };
 
 // What is wrong with a request body, and with which of its fields.

@@ -46,6 +46,8 @@ struct Config {
   Duration mute_limit{0};                         // 0: never
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
+  Duration part_duration{};                              // 0: one part as long as the container can go on
+  ByteSize part_size{};                                  // 0: the same
   Duration sync_interval = std::chrono::seconds(1);      // 0: at the end of a file only
   ByteSize min_free{std::uint64_t{1} << 30};
 

@@ -60,6 +60,7 @@ TEST_F(FollowFileTest, what_is_saved_is_loaded_also_after_a_power_cut) {
   full.request.participant = "an\"na é";
   full.request.livekit_url = "wss://ours";
   full.request.gap_limit = 90s;
+  full.request.part_size = ByteSize{std::uint64_t{1} << 30};
   full.request.mute_limit = 0s;
   full.held = true;
   full.last_recording_id = "a:b_20231114T221320.000Z";
@@ -78,6 +79,7 @@ TEST_F(FollowFileTest, what_is_saved_is_loaded_also_after_a_power_cut) {
   EXPECT_EQ(one.request.participant, "an\"na é");
   EXPECT_EQ(one.request.livekit_url, "wss://ours");
   EXPECT_EQ(one.request.gap_limit, 90s);
+  EXPECT_EQ(one.request.part_size, ByteSize{std::uint64_t{1} << 30});
   EXPECT_EQ(one.request.mute_limit, 0s);
   EXPECT_TRUE(one.held);
   EXPECT_EQ(one.last_recording_id, "a:b_20231114T221320.000Z");

@@ -123,6 +123,8 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   options.output.audio = request.audio.value_or(config_.audio);
   options.output.fill = config_.fill ? media::Fill::on : media::Fill::off;
   options.output.track_wait = config_.track_wait;
+  options.output.part_duration = request.part_duration.value_or(config_.part_duration);
+  options.output.part_size = request.part_size.value_or(config_.part_size).bytes;
   options.output.hold_off = config_.recovery_window + 500ms;
   options.recovery_window = config_.recovery_window;
   options.damage = request.damage.value_or(config_.damage);
@@ -268,6 +270,19 @@ void Service::stop(std::string_view mint_id, StatusListReply reply) {
       gathering->finish();
     });
   }
+}
+
+Result<std::vector<recording::Status>> Service::split(std::string_view mint_id) {
+  std::vector<recording::Status> splitting;
+  for (const auto& entry : entries_) {
+    const RecordingTask& task = *entry->task;
+    if (task.status().mint_id != mint_id || !task.active() || !task.started()) continue;
+    entry->task->host().split();
+    splitting.insert(splitting.begin(), task.status());
+  }
+  if (splitting.empty())
+    return fail(ErrorCode::not_found, "{} is not being recorded, or has no media yet", mint_id);
+  return splitting;
 }
 
 std::vector<recording::Status> Service::status(std::string_view mint_id) const {

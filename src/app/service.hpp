@@ -34,6 +34,7 @@ class Service final : public api::Recorder, public whip::Ingest {
 
   void start(api::StartRequest request, StatusReply reply) override;
   void stop(std::string_view mint_id, StatusListReply reply) override;
+  Result<std::vector<recording::Status>> split(std::string_view mint_id) override;
   std::vector<recording::Status> status(std::string_view mint_id) const override;
   std::vector<recording::Status> active() const override;
   void recordings(ScanReply reply) override;

@@ -241,6 +241,10 @@ void SessionHost::arm() {
   post([](Resident& resident) { resident.session().arm(io::read_clocks()); });
 }
 
+void SessionHost::split() {
+  post([](Resident& resident) { resident.session().split(); });
+}
+
 void SessionHost::finish(std::string reason, FinishReply reply) {
   post([reason = std::move(reason), reply = std::move(reply)](Resident& resident) mutable {
     resident.finish(std::move(reason), std::move(reply));

@@ -56,6 +56,7 @@ class SessionHost {
   void suspect(recording::GapCause cause);
   void note_reconnect(std::string cause);
   void arm();
+  void split();
   using FinishReply = std::move_only_function<void(SessionReport report, Result<void> result)>;
   void finish(std::string reason, FinishReply reply);
 

@@ -204,6 +204,10 @@ bool LibavMuxer::can_continue(media::TrackIndex track, const media::TrackFormat&
   }
 }
 
+Result<std::unique_ptr<Muxer>> LibavMuxer::make_next(const std::vector<media::TrackFormat>& tracks) const {
+  return create(format_, tracks);
+}
+
 Result<void> LibavMuxer::finish(ByteVector& out) {
   if (auto flushed = flush(out); !flushed) return flushed;
   if (auto ended = check(av_write_trailer(context_.get()), "end"); !ended) return ended;

@@ -30,6 +30,7 @@ class LibavMuxer final : public Muxer {
   // Only what the header does not name: VP8 may change its size in Matroska.
   bool can_continue(media::TrackIndex track, const media::TrackFormat& format) const override;
   Result<void> finish(ByteVector& out) override;
+  Result<std::unique_ptr<Muxer>> make_next(const std::vector<media::TrackFormat>& tracks) const override;
 
  private:
   struct Track {

@@ -95,7 +95,27 @@ Result<void> MpegTsMuxer::finish(ByteVector&) {
   return {};
 }
 
+Result<std::unique_ptr<Muxer>> MpegTsMuxer::make_next(const std::vector<media::TrackFormat>& tracks) const {
+  auto next = create(tracks);
+  if (!next) return std::unexpected(std::move(next.error()));
+  MpegTsMuxer& muxer = **next;
+  muxer.pat_packets_ = pat_packets_;
+  muxer.pmt_packets_ = pmt_packets_;
+  for (std::size_t i = 0; i < std::min(tracks_.size(), tracks.size()); ++i)
+    muxer.tracks_[i].packets = tracks_[i].packets;
+  if (started_ && pmt_ == muxer.pmt_) {
+    for (std::size_t i = 0; i < tracks_.size(); ++i) muxer.tracks_[i].reached = tracks_[i].reached;
+    muxer.started_ = true;
+    muxer.present_ = present_;
+    muxer.clock_ = clock_;
+    muxer.pcr_ = pcr_;
+    muxer.tables_due_now_ = true;
+  }
+  return *std::move(next);
+}
+
 void MpegTsMuxer::notice_gap(Ticks present, ByteVector& out) {
+  if (std::exchange(tables_due_now_, false)) write_tables(clock_, out);
   if (started_ && present <= present_ + gap) return;
   const auto discontinuity = started_ ? ts::Discontinuity::yes : ts::Discontinuity::no;
   started_ = true;

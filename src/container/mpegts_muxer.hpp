@@ -38,6 +38,8 @@ class MpegTsMuxer final : public Muxer {
   // Parameter sets and sizes go on, since they travel in the stream; another codec does not.
   bool can_continue(media::TrackIndex track, const media::TrackFormat& format) const override;
   Result<void> finish(ByteVector& out) override;
+  // The counters of every PID go on, and with the same tracks the clock.
+  Result<std::unique_ptr<Muxer>> make_next(const std::vector<media::TrackFormat>& tracks) const override;
 
  private:
   struct Track {
@@ -64,11 +66,12 @@ class MpegTsMuxer final : public Muxer {
   ByteVector pat_;
   ByteVector pmt_;
 
-  bool started_ = false;        // by the first frame
-  media::Ticks present_ = 0;    // the latest time heard of
-  media::Ticks clock_ = 0;      // where the next packet lies; never goes back
-  media::Ticks pcr_ = 0;        // the last reference written
-  media::Ticks tables_at_ = 0;  // clock_ at the last tables
+  bool started_ = false;         // by the first frame
+  bool tables_due_now_ = false;  // at the start of a part that goes on with the clock of another
+  media::Ticks present_ = 0;     // the latest time heard of
+  media::Ticks clock_ = 0;       // where the next packet lies; never goes back
+  media::Ticks pcr_ = 0;         // the last reference written
+  media::Ticks tables_at_ = 0;   // clock_ at the last tables
 
   ByteVector before_;  // what goes before the payload of the frame being written: PES header first
 };

@@ -34,6 +34,9 @@ class Muxer {
   virtual bool can_continue(media::TrackIndex track, const media::TrackFormat& format) const = 0;
   // The end of the part. Nothing may be written after it.
   virtual Result<void> finish(ByteVector& out) = 0;
+  // For the part that follows, of the same format; where the format allows it (MPEG-TS) both also play as one
+  // file when they are joined. Errors: as make_muxer().
+  virtual Result<std::unique_ptr<Muxer>> make_next(const std::vector<media::TrackFormat>& tracks) const = 0;
 };
 
 // `tracks` in TrackIndex order; video formats must have their size, and for mp4/mkv their parameter sets.

@@ -49,9 +49,13 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   }
   const bool fits =
       video_format_ && (!key || *video_format_ == timed.format || muxer_->can_continue(0, timed.format));
-  if (!fits) {
+  const std::string_view due = key && fits ? next_part_reason(frame.dts) : std::string_view();
+  if (!fits || !due.empty()) {
     if (!key) return Outcome::refused_by_container;
-    const std::string_view reason = !files_ ? "start" : video_format_ ? "video_format" : "late_video";
+    const std::string_view reason = !due.empty()    ? due
+                                    : !files_       ? "start"
+                                    : video_format_ ? "video_format"
+                                                    : "late_video";
     if (auto opened = open_part(&timed.format, frame.dts, reason, now); !opened) {
       container_error_ = opened.error();
       return Outcome::refused_by_container;
@@ -73,6 +77,20 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   video_filler_->handle_frame(frame.pts, 0, frame.picture);
   if (audio_filler_) audio_filler_->handle_other(frame.pts);
   return outcome;
+}
+
+std::string_view Output::next_part_reason(media::Ticks pts) const {
+  if (!muxer_) return {};
+  if (files_->needs_new_part()) return "disk";
+  if (split_asked_) return "split";
+  if (options_.part_duration > Duration::zero() && pts - part_pts_ >= media::to_ticks(options_.part_duration))
+    return "duration";
+  if (options_.part_size > 0 && files_->part_size() >= options_.part_size) return "size";
+  return {};
+}
+
+void Output::split() {
+  split_asked_ = muxer_ != nullptr;
 }
 
 Outcome Output::push_audio(const TimedFrame& timed, const Now& now) {
@@ -151,7 +169,7 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
   const bool aac = audio_mode() == AudioMode::aac;
   formats.push_back(aac ? transcode::OpusToAac::output_format()
                         : media::TrackFormat{media::Codec::opus, 0, 0, codec::opus_sample_rate, 2, {}});
-  auto muxer = container::make_muxer(format_, formats);
+  auto muxer = muxer_ ? muxer_->make_next(formats) : container::make_muxer(format_, formats);
   if (!muxer) return std::unexpected(muxer.error());
 
   const media::Ticks start = held_audio_.empty() ? pts : std::min(pts, held_audio_.front().frame.pts);
@@ -163,6 +181,8 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
   }
   files_->open_part(container::file_extension(format_), container::to_string(format_), reason, now, start);
   muxer_ = std::move(*muxer);
+  split_asked_ = false;
+  part_pts_ = start;
   if (video != nullptr) {
     video_format_ = *video;
     if (!video_filler_) {
@@ -232,12 +252,21 @@ void Output::handle_tick(const Now& now, PictureExpected picture, Liveness liven
   }
   if (!files_) return;
   if (muxer_ && !draining_) {
+    split_sound(now);
     fill(now);
     if (liveness == Liveness::live && now.instant - advanced_ >= advance_interval) advance_clock(now);
     if (aac_) aac_->commit();
     files_->commit(now.instant);
   }
   files_->handle_tick(now, media_time(now));
+}
+
+// Sound alone needs no key frame.
+void Output::split_sound(const Now& now) {
+  if (video_format_) return;
+  const std::string_view reason = next_part_reason(end_pts_);
+  if (reason.empty()) return;
+  if (auto opened = open_part(nullptr, end_pts_, reason, now); !opened) container_error_ = opened.error();
 }
 
 void Output::advance_clock(const Now& now) {
@@ -322,7 +351,8 @@ void Output::keep_journal(const Now& now, FillSpans spans) {
 }
 
 bool Output::needs_key_frame() const {
-  return disk_refused_picture_ || (video_filler_ && video_filler_->needs_key_frame());
+  return disk_refused_picture_ || (video_filler_ && video_filler_->needs_key_frame()) ||
+         (video_format_ && !next_part_reason(end_pts_).empty());
 }
 
 bool Output::note(storage::JournalEvent event, const Now& now) {

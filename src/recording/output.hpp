@@ -35,6 +35,10 @@ struct OutputOptions {
   media::Fill fill = media::Fill::on;
   // How far behind the present a track's own frames may still come: recovery window and delay of arrivals.
   Duration hold_off = std::chrono::milliseconds(2000);
+  // Another part when this one is so long (0: never), or so large (0: never): with the next key frame, which
+  // is asked for.
+  Duration part_duration{};
+  std::uint64_t part_size = 0;
   // Sound alone begins a recording after this, where no picture is to be expected ...
   Duration track_wait = std::chrono::seconds(1);
   // ... and after this, where one is announced but its first key frame does not come.
@@ -84,6 +88,8 @@ class Output {
 
   // Tells the journal what was filled in and how the disk does, since the last time. About once a second.
   void keep_journal(const Now& now) { keep_journal(now, FillSpans::finished); }
+  // Another part, as soon as one can begin; no frame is lost or written twice over it.
+  void split();
   // What happened to the stream, for the journal. False: it is not taken, before the first part or while the
   // disk does not keep up.
   bool note(storage::JournalEvent event, const Now& now);
@@ -103,7 +109,7 @@ class Output {
 
   bool started() const { return files_ != nullptr; }
   // A picture cannot be shown rightly before the next key frame: the disk refused one, or a filler came
-  // between.
+  // between. Or another part waits for it.
   bool needs_key_frame() const;
 
   container::Format format() const { return format_; }
@@ -145,10 +151,13 @@ class Output {
   void choose_format(const media::TrackFormat* video, const Now& now);
   void note_format(const Now& now);
   void note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts);
+  // Why another part is due; empty: none is.
+  std::string_view next_part_reason(media::Ticks pts) const;
   void write_start(const Now& now);
   media::Ticks media_time(const Now& now) const;
   void release_held();
   void start_with_sound(const Now& now);
+  void split_sound(const Now& now);
   Outcome emit_audio(const media::Frame& opus);
   void take_aac(const AacStage::Encoded& encoded);
   Outcome write(media::Frame frame);
@@ -187,6 +196,8 @@ class Output {
   media::Ticks last_video_dts_ = 0;
   bool disk_refused_picture_ = false;
 
+  bool split_asked_ = false;
+  media::Ticks part_pts_ = 0;  // where the open part begins
   media::Ticks first_pts_ = 0;
   media::Ticks end_pts_ = 0;
   Instant advanced_{};

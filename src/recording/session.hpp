@@ -99,6 +99,8 @@ class Session final : private peer::Sink, private TrackOwner {
   // What signalling knows to be wrong at present, and with that the cause of a gap; network: nothing.
   void suspect(GapCause cause) { gap_watch_.suspect(cause); }
   void arm(const Now& now);
+  // As Output::split().
+  void split() { output_.split(); }
   // For the journal.
   void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
 

@@ -59,6 +59,9 @@ class RecordingFiles {
   // The open part cannot be trusted with more: open_part() is due, with the next key frame.
   bool needs_new_part() const { return needs_new_part_; }
 
+  // Of the open part, with what is on its way.
+  std::uint64_t part_size() const { return part_->written() + part_->pending(); }
+
   const std::string& base() const { return base_; }
   // Full paths, the newest last.
   const std::vector<std::string>& part_paths() const { return part_paths_; }
