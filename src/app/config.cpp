@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.hpp"
+#include "api/start_request.hpp"
+#include "base//text.hpp"
 
 namespace holdfast::app {
 namespace {

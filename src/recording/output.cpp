@@ -163,13 +163,15 @@ void Output::note_format(const Now& now) {
 
 Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason,
                                const Now& now) {
+  const container::Format format_before = format_;
   choose_format(video, now);
   std::vector<media::TrackFormat> formats;
   if (video != nullptr) formats.push_back(*video);
   const bool aac = audio_mode() == AudioMode::aac;
   formats.push_back(aac ? transcode::OpusToAac::output_format()
                         : media::TrackFormat{media::Codec::opus, 0, 0, codec::opus_sample_rate, 2, {}});
-  auto muxer = muxer_ ? muxer_->make_next(formats) : container::make_muxer(format_, formats);
+  auto muxer = muxer_ && format_ == format_before ? muxer_->make_next(formats)
+                                                  : container::make_muxer(format_, formats);
   if (!muxer) return std::unexpected(muxer.error());
 
   const media::Ticks start = held_audio_.empty() ? pts : std::min(pts, held_audio_.front().frame.pts);
