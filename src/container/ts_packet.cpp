@@ -77,7 +77,12 @@ void PacketWriter::write_pes(Bytes head, Bytes payload, const UnitMarks& marks, 
   std::optional<media::Ticks> pcr = marks.pcr;
   std::uint8_t start = unit_start;
   while (!head.empty() || !payload.empty()) {
-    const std::size_t size = std::min(head.size() + payload.size(), room - adaptation);
+    const std::size_t left = head.size() + payload.size();
+    std::size_t size = std::min(left, room - adaptation);
+    // The last packet has stuffing, and no other: by that a reader knows, as soon as it is there, that no
+    // more comes (a PES packet of video does not say its length). So where all would just fit, two bytes go
+    // into another packet, and in their place is an adaptation field that is full without stuffing.
+    if (size == left && size == room) size -= 2;
     adaptation = room - size;
     const std::uint8_t control = adaptation == 0 ? has_payload : has_payload | has_adaptation;
     std::uint8_t* const body = append_packet(out, start, control) + header_size;

@@ -26,7 +26,8 @@ struct UnitMarks {
 };
 
 // Cuts PES packets and sections into the packets of one PID and counts them. A unit starts a packet and its
-// last packet is filled by stuffing, so that every unit is whole once written.
+// last packet is filled by stuffing, at least one byte of it for a PES packet, so that every unit is whole
+// once written, and is known to be.
 class PacketWriter {
  public:
   explicit PacketWriter(Pid pid) : pid_(pid) {}

@@ -25,7 +25,12 @@ class Timeline {
   Timeline(const Timeline&) = delete;
   Timeline& operator=(const Timeline&) = delete;
 
-  // Whether a frame has been stamped.
+  // Goes on with a recording of which it is known that it was `pts` at that instant, be it long ago.
+  static Timeline resume(Instant instant, Ticks pts) {
+    return Timeline(instant - to_duration(pts - first_pts));
+  }
+
+  // Whether a frame has been stamped, or the timeline is one that goes on.
   bool started() const { return origin_.has_value(); }
   // Media time at an instant; started() only. What is stamped lies at most 300 ms ahead of its arrival (see
   // TrackClock).
@@ -33,6 +38,7 @@ class Timeline {
 
  private:
   friend class TrackClock;
+  explicit Timeline(Instant origin) : origin_(origin) {}
 
   // A track has its first report since it started or resumed: brings all reported tracks into line.
   void align(TrackClock& track, Instant now);

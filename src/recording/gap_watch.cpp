@@ -13,8 +13,18 @@ std::string_view to_string(GapCause cause) {
       return "left";
     case GapCause::server:
       return "server";
+    case GapCause::restart:
+      return "restart";
   }
   std::unreachable();
+}
+
+GapWatch GapWatch::resume(const Limits& limits, Instant now, Instant left) {
+  GapWatch watch(limits, now);
+  watch.heard_ = left;
+  watch.gap_ = {left, never, GapCause::restart};
+  watch.count_ = 1;
+  return watch;
 }
 
 void GapWatch::handle_packet(Instant arrival) {
@@ -44,7 +54,7 @@ std::optional<Gap> GapWatch::handle_tick(Instant now, Tracks tracks, Recording r
     const bool left = suspected_ == GapCause::network && tracks == Tracks::all_left;
     gap_->cause = left ? GapCause::left : suspected_;
   }
-  hold_to(silence(now), limits_.gap, "gap_limit");
+  hold_to(std::min(silence(now), now - counts_from_), limits_.gap, "gap_limit");
   return std::nullopt;
 }
 

@@ -13,6 +13,7 @@ enum class GapCause : std::uint8_t {
   network,  // nobody said why: it is lost on the way
   left,     // the publisher is away, or publishes nothing
   server,   // the server is gone, or has lost us
+  restart,  // we were gone ourselves
 };
 std::string_view to_string(GapCause cause);
 
@@ -39,7 +40,10 @@ class GapWatch {
   enum class Tracks : std::uint8_t { expected, all_muted, all_left };
   enum class Recording : std::uint8_t { begun, not_begun };  // before it has begun nothing is a gap
 
-  GapWatch(const Limits& limits, Instant now) : limits_(limits), heard_(now) {}
+  GapWatch(const Limits& limits, Instant now) : limits_(limits), heard_(now), counts_from_(now) {}
+  // Of a recording that another process left when its media had come to `left`: that is a gap, which counts
+  // for its length but not for the limit.
+  static GapWatch resume(const Limits& limits, Instant now, Instant left);
 
   // What is known to be wrong at present, and with that the cause; network: nothing.
   void suspect(GapCause cause) { suspected_ = cause; }
@@ -59,7 +63,7 @@ class GapWatch {
   // Of all gaps so far, the present one too.
   std::uint64_t count() const { return count_; }
   Duration total(Instant now) const { return total_ + (gap_ ? now - gap_->from : Duration{}); }
-  // "network", "left" or "server" in a gap; else empty.
+  // "network", "left", "server" or "restart" in a gap; else empty.
   std::string_view cause() const { return gap_ ? to_string(gap_->cause) : std::string_view(); }
 
  private:
@@ -67,7 +71,8 @@ class GapWatch {
   void hold_to(Duration span, Duration limit, std::string_view reason);
 
   const Limits limits_;
-  Instant heard_;  // the last packet, or from where silence counts
+  Instant heard_;        // the last packet, or from where silence counts
+  Instant counts_from_;  // no limit counts what was before
   std::optional<Instant> muted_since_;
   std::optional<Gap> gap_;  // the present one; `to` is never until a packet comes
   GapCause suspected_ = GapCause::network;

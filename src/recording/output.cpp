@@ -27,13 +27,21 @@ constexpr std::size_t framing(std::size_t payload) {
 }  // namespace
 
 Output::Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder,
-               const media::Timeline& timeline, Settle settle_held_audio)
+               const media::Timeline& timeline, Settle settle_held_audio, const Now& now)
     : options_(std::move(options)),
       storage_(storage),
       transcoder_(transcoder),
       timeline_(timeline),
       settle_held_audio_(std::move(settle_held_audio)),
-      format_(options_.format) {}
+      format_(options_.format) {
+  if (!options_.continues) return;
+  const Continuation& former = *options_.continues;
+  files_ = std::make_unique<storage::RecordingFiles>(storage_, options_.directory, options_.recording_id,
+                                                     former.files);
+  first_pts_ = former.first_pts;
+  end_pts_ = former.end_pts;
+  note(storage::ResumedEvent{program_version}, now);
+}
 
 AudioMode Output::audio_mode() const {
   if (muxer_) return aac_ ? AudioMode::aac : AudioMode::copy;  // all parts are alike
@@ -52,10 +60,7 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   const std::string_view due = key && fits ? next_part_reason(frame.dts) : std::string_view();
   if (!fits || !due.empty()) {
     if (!key) return Outcome::refused_by_container;
-    const std::string_view reason = !due.empty()    ? due
-                                    : !files_       ? "start"
-                                    : video_format_ ? "video_format"
-                                                    : "late_video";
+    const std::string_view reason = !due.empty() ? due : new_part_reason();
     if (auto opened = open_part(&timed.format, frame.dts, reason, now); !opened) {
       container_error_ = opened.error();
       return Outcome::refused_by_container;
@@ -77,6 +82,13 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   video_filler_->handle_frame(frame.pts, 0, frame.picture);
   if (audio_filler_) audio_filler_->handle_other(frame.pts);
   return outcome;
+}
+
+// Of a part without which the frame could not be written.
+std::string_view Output::new_part_reason() const {
+  if (!files_) return "start";
+  if (!muxer_) return "resumed";
+  return video_format_ ? "video_format" : "late_video";
 }
 
 std::string_view Output::next_part_reason(media::Ticks pts) const {
@@ -178,8 +190,8 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
   if (!files_) {
     first_pts_ = end_pts_ = start;
     write_start(now);
-  } else if (auto ended = muxer_->finish(files_->buffer()); !ended) {
-    container_error_ = ended.error();
+  } else if (muxer_) {
+    if (auto ended = muxer_->finish(files_->buffer()); !ended) container_error_ = ended.error();
   }
   files_->open_part(container::file_extension(format_), container::to_string(format_), reason, now, start);
   muxer_ = std::move(*muxer);
@@ -280,13 +292,15 @@ void Output::advance_clock(const Now& now) {
 }
 
 Instant Output::deadline() const {
-  if (!files_) return held_since_ ? sound_alone_at_ : never;
+  const Instant sound = !muxer_ && held_since_ ? sound_alone_at_ : never;
+  if (!files_) return sound;
   const bool advances = muxer_ && !draining_ && liveness_ == Liveness::live;
-  return std::min(files_->deadline(), advances ? advanced_ + advance_interval : never);
+  return std::min({files_->deadline(), sound, advances ? advanced_ + advance_interval : never});
 }
 
 void Output::start_with_sound(const Now& now) {
-  if (auto opened = open_part(nullptr, held_audio_.front().frame.pts, "start", now); !opened) {
+  if (auto opened = open_part(nullptr, held_audio_.front().frame.pts, files_ ? "resumed" : "start", now);
+      !opened) {
     container_error_ = opened.error();
     for (const HeldFrame& held : std::exchange(held_audio_, {})) {
       settle_held_audio_(held.frame.packets, Outcome::refused_by_container);
@@ -368,7 +382,7 @@ media::Ticks Output::media_time(const Now& now) const {
 
 void Output::drain(const Now& now, std::move_only_function<void()> drained) {
   // It may end before the wait for a picture did: the sound is kept all the same.
-  if (!files_ && !held_audio_.empty()) start_with_sound(now);
+  if (!muxer_ && !held_audio_.empty()) start_with_sound(now);
   draining_ = true;
   if (aac_) {
     aac_->finish(std::move(drained));
@@ -384,8 +398,10 @@ void Output::finish(std::string reason, const Now& now, Finished finished) {
     finished({});
     return;
   }
-  if (auto ended = muxer_->finish(files_->buffer()); !ended) container_error_ = ended.error();
-  files_->commit(now.instant);
+  if (muxer_) {
+    if (auto ended = muxer_->finish(files_->buffer()); !ended) container_error_ = ended.error();
+    files_->commit(now.instant);
+  }
   storage::EndEvent end;
   end.reason = std::move(reason);
   end.duration = to_seconds(duration());

@@ -26,6 +26,14 @@ constexpr int journal_track(media::Kind kind) {
   return kind == media::Kind::video ? 0 : 1;
 }
 
+// A recording that another process left, to go on with.
+struct Continuation {
+  storage::Takeover files;
+  media::Ticks first_pts = 0;  // of its first part
+  media::Ticks end_pts = 0;    // how far its media came, and when that was
+  WallTime end_wall;
+};
+
 struct OutputOptions {
   std::string directory;
   std::string recording_id;  // also the files' base name
@@ -39,6 +47,7 @@ struct OutputOptions {
   // is asked for.
   Duration part_duration{};
   std::uint64_t part_size = 0;
+  std::optional<Continuation> continues{};
   // Sound alone begins a recording after this, where no picture is to be expected ...
   Duration track_wait = std::chrono::seconds(1);
   // ... and after this, where one is announced but its first key frame does not come.
@@ -73,7 +82,7 @@ class Output {
   using Settle = std::function<void(std::uint32_t packets, Outcome outcome)>;
 
   Output(OutputOptions options, const storage::StorageContext& storage, Executor& transcoder,
-         const media::Timeline& timeline, Settle settle_held_audio);
+         const media::Timeline& timeline, Settle settle_held_audio, const Now& now);
 
   Outcome push_video(const TimedFrame& timed, const Now& now);
   // An Opus frame. Held until the AAC that is made of it is written or refused.
@@ -107,6 +116,7 @@ class Output {
   // The DTS of the last filler frame of that kind, behind which the track's own frames must stay; 0: none.
   media::Ticks filled_to(media::Kind kind) const { return filled(kind).last_pts; }
 
+  // There are files: something was recorded, now or by a former process.
   bool started() const { return files_ != nullptr; }
   // A picture cannot be shown rightly before the next key frame: the disk refused one, or a filler came
   // between. Or another part waits for it.
@@ -153,6 +163,7 @@ class Output {
   void note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts);
   // Why another part is due; empty: none is.
   std::string_view next_part_reason(media::Ticks pts) const;
+  std::string_view new_part_reason() const;
   void write_start(const Now& now);
   media::Ticks media_time(const Now& now) const;
   void release_held();

@@ -63,6 +63,24 @@ std::uint8_t transport_id(const std::vector<sdp::MediaSection>& sections) {
   return 0;
 }
 
+// When the media of the former process ended, on our clock.
+Instant left_at(const Continuation& former, const Now& now) {
+  return now.instant - std::max(Duration::zero(), Duration(now.wall - former.end_wall));
+}
+
+media::Timeline make_timeline(const SessionOptions& options, const Now& now) {
+  const auto& former = options.output.continues;
+  if (!former) return {};
+  return media::Timeline::resume(left_at(*former, now), former->end_pts);
+}
+
+GapWatch make_gap_watch(const SessionOptions& options, const Now& now) {
+  const GapWatch::Limits limits{options.gap_limit, options.mute_limit};
+  const auto& former = options.output.continues;
+  return former ? GapWatch::resume(limits, now.instant, left_at(*former, now))
+                : GapWatch(limits, now.instant);
+}
+
 }  // namespace
 
 Session::Slot::Slot(const TrackOptions& track_options, Session& session)
@@ -74,14 +92,17 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
       environment_(std::move(environment)),
       events_(events),
       now_(now),
-      output_(options_.output, environment_.storage, environment_.transcoder, timeline_,
-              [this](std::uint32_t packets, Outcome outcome) {
-                settle(slot(media::Kind::audio).track, packets, outcome);
-              }),
+      timeline_(make_timeline(options_, now)),
+      output_(
+          options_.output, environment_.storage, environment_.transcoder, timeline_,
+          [this](std::uint32_t packets, Outcome outcome) {
+            settle(slot(media::Kind::audio).track, packets, outcome);
+          },
+          now),
       local_(options_.local),
       detours_(options_.detours),
       own_ssrc_(environment_.random.next_u32()),
-      gap_watch_({options_.gap_limit, options_.mute_limit}, now.instant),
+      gap_watch_(make_gap_watch(options_, now)),
       armed_(options_.arming == Arming::armed),
       next_housekeeping_(now.instant + housekeeping_interval),
       next_anchor_(now.instant + anchor_interval),
