@@ -25,6 +25,7 @@ struct SimDisk::Node {
   ByteVector data;
   std::size_t synced = 0;
   const void* lock_owner = nullptr;
+  WallTime modified{};
 };
 
 class SimDisk::SimFile final : public storage::File {
@@ -47,6 +48,7 @@ class SimDisk::SimFile final : public storage::File {
     node_->data.insert(node_->data.end(), bytes.begin(),
                        bytes.begin() + static_cast<std::ptrdiff_t>(fitting));
     disk_.free_ -= fitting;
+    if (fitting > 0) node_->modified = disk_.tick();
     if (fitting == bytes.size()) return {};
     ++disk_.calls_.failures;
     return fail(ErrorCode::io, "{}: no space left on device", path_);
@@ -96,7 +98,9 @@ Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) 
   if (!directories_.contains(parent_of(path))) return no_such(path);
   if (files_.contains(path)) return fail(ErrorCode::conflict, "{} exists", path);
   const auto node = std::make_shared<Node>();
+  node->modified = tick();
   files_.emplace(path, node);
+  touch_parent(path);
   return std::make_unique<SimFile>(*this, path, node);
 }
 
@@ -124,14 +128,38 @@ Result<std::vector<storage::DirectoryEntry>> SimDisk::list(const std::string& di
   std::vector<storage::DirectoryEntry> entries;
   for (const auto& [path, node] : files_) {
     if (parent_of(path) != directory) continue;
-    entries.push_back(
-        {.name = std::filesystem::path(path).filename(), .size = node->data.size(), .is_directory = false});
+    entries.push_back({.name = std::filesystem::path(path).filename(),
+                       .size = node->data.size(),
+                       .is_directory = false,
+                       .modified = node->modified});
   }
-  for (const auto& path : directories_) {
+  for (const auto& [path, modified] : directories_) {
     if (path == directory || parent_of(path) != directory) continue;
-    entries.push_back({.name = std::filesystem::path(path).filename(), .size = 0, .is_directory = true});
+    entries.push_back({.name = std::filesystem::path(path).filename(),
+                       .size = 0,
+                       .is_directory = true,
+                       .modified = modified});
   }
   return entries;
+}
+
+Result<storage::DirectoryEntry> SimDisk::look(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  if (const auto file = files_.find(path); file != files_.end()) {
+    return storage::DirectoryEntry{.name = path,
+                                   .size = file->second->data.size(),
+                                   .is_directory = false,
+                                   .modified = file->second->modified};
+  }
+  const auto folder = directories_.find(path);
+  if (folder == directories_.end()) return no_such(path);
+  return storage::DirectoryEntry{.name = path, .size = 0, .is_directory = true, .modified = folder->second};
+}
+
+void SimDisk::touch_parent(const std::string& path) {
+  if (const auto folder = directories_.find(parent_of(path)); folder != directories_.end()) {
+    folder->second = tick();
+  }
 }
 
 Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
@@ -139,12 +167,15 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
   const auto file = files_.extract(from);
   if (file.empty()) return no_such(from);
   files_[to] = file.mapped();
+  touch_parent(from);
+  touch_parent(to);
   return {};
 }
 
 Result<void> SimDisk::remove(const std::string& path) {
   const std::lock_guard guard(mutex_);
   if (files_.erase(path) == 0) return no_such(path);
+  touch_parent(path);
   return {};
 }
 
@@ -154,6 +185,7 @@ Result<void> SimDisk::truncate(const std::string& path, std::uint64_t size) {
   if (file == files_.end()) return no_such(path);
   Node& node = *file->second;
   node.data.resize(size);
+  node.modified = tick();
   node.synced = std::min(node.synced, node.data.size());
   return {};
 }
@@ -164,7 +196,10 @@ Result<void> SimDisk::make_directories(const std::string& path) {
   std::filesystem::path so_far;
   for (const auto& step : std::filesystem::path(path)) {
     so_far /= step;
-    directories_.insert(so_far.string());
+    const auto [folder, is_new] = directories_.emplace(so_far.string(), WallTime{});
+    if (!is_new) continue;
+    folder->second = tick();
+    touch_parent(so_far.string());
   }
   return {};
 }
