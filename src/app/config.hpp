@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/retention.hpp"
 #include "base/address.hpp"
 #include "base/links.hpp"
 #include "base/result.hpp"
@@ -47,6 +48,8 @@ struct Config {
   Duration recovery_window = std::chrono::milliseconds(1500);
   Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
   ByteSize min_free{std::uint64_t{1} << 30};
+
+  archive::RetentionLimits retention;  // 0 each: nothing is removed
 
   Duration follow_interval = std::chrono::seconds(15);
   unsigned follow_limit = 1000;

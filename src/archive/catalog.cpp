@@ -158,6 +158,7 @@ Result<void> Catalog::bring_in_line(WallTime now, Depth depth, const Progress& p
   };
   std::vector<IndexedJournal> put;
   for (std::size_t done = 0; done < to_read.size();) {
+    if (stopped_) return fail(ErrorCode::io, "{}: the service ends", folder_);
     const DirectoryEntry& entry = *to_read[done];
     put.push_back(read(entry.name, state_of(entry), size_of));
     ++done;

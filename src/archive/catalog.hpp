@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,6 +46,9 @@ class Catalog {
   // tells whether the folder may still change unseen within the grain of its time. Errors: of the folder.
   Result<void> synchronize(WallTime now, Depth depth = Depth::changed, const Progress& progress = {});
 
+  // Whatever it is at ends soon, with an error, and so does all that is asked later. Any thread.
+  void stop() { stopped_ = true; }
+
   // As the files are now. Errors: of the folder.
   Result<Page> page(const Query& query, WallTime now);
   // Those of that id, more than one only where files were copied. Errors: not_found, and of the folder.
@@ -81,6 +85,7 @@ class Catalog {
   WallTime folder_modified_{};  // when it was last brought in line
   bool unsettled_ = true;       // the folder may have changed since, within the grain of its time
   std::map<std::string, Unfinished> unfinished_;
+  std::atomic<bool> stopped_ = false;
 };
 
 }  // namespace holdfast::archive

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crc32c.hpp"
 #include "sim/sim_disk.hpp"
+#include "storage/note_replaced.hpp"
 
 namespace holdfast::storage {
 namespace {
@@ -93,6 +95,22 @@ TEST_F(AppendToJournalTest, AFullDiskIsSaidAndTheNextTryBeginsALineOfItsOwn) {
   ASSERT_TRUE(append_to_journal(disk, path, ProtectEvent{}, wall));
   EXPECT_EQ(journal().entries.size(), 3U);
   EXPECT_EQ(journal().damaged, 0U);
+}
+
+TEST_F(AppendToJournalTest, AReplacedPartIsNotedAsItIsNow) {
+  write_lines({PartEvent{.number = 3, .file = "a_part003.mp4"}});
+  const ByteVector content((3 << 20) + 5, 'v');
+  ASSERT_TRUE(disk.create("/r/a_part003.mp4"));
+  ASSERT_TRUE((*disk.open("/r/a_part003.mp4"))->append(content));
+  ASSERT_TRUE(note_replaced(disk, "/r", "a", "a_part003.mp4", "faststart", wall));
+  const Journal after = journal();
+  const auto* replaced = after.last<ReplacedEvent>();
+  ASSERT_NE(replaced, nullptr);
+  EXPECT_EQ(replaced->part, 3);
+  EXPECT_EQ(replaced->bytes, content.size());
+  EXPECT_EQ(replaced->crc32c, format_crc32c(crc32c(content)));
+  EXPECT_EQ(replaced->reason, "faststart");
+  EXPECT_EQ(note_replaced(disk, "/r", "a", "a.mp4", "faststart", wall).error().code, ErrorCode::not_found);
 }
 
 }  // namespace
