@@ -15,6 +15,7 @@ using storage::DirectoryEntry;
 
 // So many journals go into the index at once: others never wait long for it.
 constexpr std::size_t batch = 256;
+constexpr Duration retry_interval = std::chrono::minutes(10);
 // File systems tell time in steps of some milliseconds, and FAT in steps of two seconds.
 constexpr Duration grain = std::chrono::seconds(2);
 
@@ -54,7 +55,6 @@ void Catalog::open_index() {
     opened = open_file(index_path_, folder_);
   }
   if (opened) {
-    if (!problem_.empty()) log::info("the catalog is in its file again: {}", index_path_);
     problem_.clear();
     index_ = std::move(*opened);
     return;
@@ -68,6 +68,20 @@ void Catalog::go_on_in_memory(const Error& why) {
   }
   problem_ = why.message;
   if (auto in_memory = Index::open(Index::memory, folder_)) index_ = std::move(*in_memory);
+}
+
+// Not each time: a disk that is full takes a file that is opened, and refuses the rows, for which all
+// journals were read again.
+void Catalog::try_file_again(WallTime now) {
+  if (now < file_again_at_) return;
+  file_again_at_ = now + retry_interval;
+  auto opened = open_file(index_path_, folder_);
+  if (!opened) return;
+  log::info("the catalog is in its file again: {}", index_path_);
+  problem_.clear();
+  in_line_ = false;
+  unfinished_.clear();
+  index_ = std::move(*opened);
 }
 
 // What fails in the file is done in memory, until the file works again.
@@ -92,7 +106,7 @@ Result<Value> Catalog::with_index(const std::function<Result<Value>()>& act) {
 }
 
 Result<void> Catalog::synchronize(WallTime now, Depth depth, const Progress& progress) {
-  if (!problem_.empty()) index_.reset();
+  if (!problem_.empty()) try_file_again(now);
   return with_index<void>([&] { return bring_in_line(now, depth, progress); });
 }
 

@@ -42,8 +42,9 @@ class Catalog {
   // Called with the journals read so far and those to be read.
   using Progress = std::function<void(std::size_t done, std::size_t all)>;
   // Brings the index in line with the folder; `everything` reads every journal again, whatever the index
-  // says, which goes on to answer others meanwhile. An index in memory is tried in its file again. `now`
-  // tells whether the folder may still change unseen within the grain of its time. Errors: of the folder.
+  // says, which goes on to answer others meanwhile. An index in memory is tried in its file again, at most
+  // each ten minutes. `now` tells whether the folder may still change unseen within the grain of its time.
+  // Errors: of the folder.
   Result<void> synchronize(WallTime now, Depth depth = Depth::changed, const Progress& progress = {});
 
   // Whatever it is at ends soon, with an error, and so does all that is asked later. Any thread.
@@ -67,6 +68,7 @@ class Catalog {
   // What the folder or the index says; with an index that fails it is done again with another one.
   template <typename Value>
   Result<Value> with_index(const std::function<Result<Value>()>& act);
+  void try_file_again(WallTime now);
   void leave_index(const Error& why);
   void go_on_in_memory(const Error& why);
   Result<void> bring_in_line(WallTime now, Depth depth, const Progress& progress);
@@ -81,6 +83,7 @@ class Catalog {
   const std::string index_path_;
   std::unique_ptr<Index> index_;
   std::string problem_;
+  WallTime file_again_at_{};
   bool in_line_ = false;        // ever, with this index
   WallTime folder_modified_{};  // when it was last brought in line
   bool unsettled_ = true;       // the folder may have changed since, within the grain of its time

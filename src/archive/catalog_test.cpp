@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "archive/test_folder_test.hpp"
@@ -193,6 +195,47 @@ TEST_F(CatalogTest, WithoutAPlaceForItsFileItIsInMemoryUntilThereIsOne) {
   EXPECT_TRUE(std::filesystem::exists(Catalog::path_of(folder.path)));
 }
 
+// As on a disk that is full: files cannot grow.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    signal_ = std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, signal_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*signal_)(int) = nullptr;
+};
+
+TEST_F(CatalogTest, AFullDiskCostsNoAnswerAndTheFileIsUsedAgainOnceThereIsRoom) {
+  add_days(3);
+  EXPECT_EQ(ids().size(), 3U);
+  {
+    const FullDisk full(100'000);
+    for (int i = 0; i < 400; ++i) folder.add_ended("many", day_one + std::chrono::days(10 + i));
+    EXPECT_EQ(ids().size(), 403U);
+    EXPECT_NE(catalog.problem(), "");
+    ASSERT_TRUE(catalog.synchronize(later));
+    EXPECT_EQ(ids().size(), 403U);
+  }
+  ASSERT_TRUE(catalog.synchronize(later + std::chrono::hours(1)));
+  EXPECT_EQ(catalog.problem(), "");
+  EXPECT_EQ(ids().size(), 403U);
+}
+
+TEST_F(CatalogTest, StoppedItEndsSoon) {
+  add_days(3);
+  catalog.stop();
+  EXPECT_FALSE(catalog.synchronize(later));
+}
+
 TEST_F(CatalogTest, EverythingIsReadAgainAndProgressIsTold) {
   add_days(5);
   EXPECT_EQ(ids().size(), 5U);
@@ -309,7 +352,7 @@ Answers ask(Catalog& catalog) {
 }
 
 TEST(CatalogSeeds, WhateverHappensTheIndexKeptUpIsTheOneMadeAnewAndWhatTheFilesSay) {
-  for (const std::uint64_t seed : test_seeds(10)) {
+  for (const std::uint64_t seed : test_seeds(25)) {
     SCOPED_TRACE("HOLDFAST_SEED=" + std::to_string(seed));
     RandomFolder random(seed);
     TestFolder& folder = random.folder;
