@@ -135,10 +135,8 @@ json::object to_json(const recording::Status& status) {
 }
 
 json::object to_json(const storage::RecordingSummary& recording) {
-  std::uint64_t size = 0;
   json::array files;
   for (const storage::RecordedPart& part : recording.parts) {
-    size += part.bytes;
     files.push_back(json::object{
         {"path", part.path}, {"format", part.format}, {"bytes", part.bytes}, {"missing", part.missing}});
   }
@@ -151,9 +149,29 @@ json::object to_json(const storage::RecordingSummary& recording) {
       {"start_time", format_rfc3339(recording.start_time)},
       {"duration_seconds",
        recording.duration ? json::value(rounded_seconds(*recording.duration)) : json::value()},
-      {"file_size_bytes", size},
+      {"end_time", recording.end_time ? json::value(format_rfc3339(*recording.end_time)) : json::value()},
+      {"protected", recording.is_protected},
+      {"gaps", recording.gaps},
+      {"gap_seconds", rounded_seconds(to_seconds(recording.gap_time))},
+      {"packets_lost", recording.packets_lost},
+      {"frames_lost", recording.frames_lost},
+      {"file_size_bytes", recording.bytes()},
       {"files", std::move(files)},
       {"journal_path", recording.journal_path},
+  };
+}
+
+json::object to_json(const archive::Page& page) {
+  json::array all;
+  all.reserve(page.recordings.size());
+  for (const storage::RecordingSummary& recording : page.recordings) all.emplace_back(to_json(recording));
+  return {
+      {"success", true},
+      {"count", page.recordings.size()},
+      {"total", page.total},
+      {"next", page.next ? json::value(archive::format_position(*page.next)) : json::value()},
+      {"recordings", std::move(all)},
+      {"unreadable", json::array(page.unreadable.begin(), page.unreadable.end())},
   };
 }
 

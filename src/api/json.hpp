@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "api/follows.hpp"
+#include "archive/page.hpp"
 #include "base/http.hpp"
 #include "base/result.hpp"
 #include "recording/status.hpp"
@@ -14,6 +15,7 @@ namespace holdfast::api {
 // The values of docs/openapi.yaml.
 boost::json::object to_json(const recording::Status& status);
 boost::json::object to_json(const storage::RecordingSummary& recording);
+boost::json::object to_json(const archive::Page& page);
 boost::json::object to_json(const FollowStatus& status);
 // What GET /api/recording/formats says.
 boost::json::object formats_json();

@@ -242,6 +242,20 @@ void write_follows(Page& page, const FollowMetrics& follows) {
   }
 }
 
+void write_archive(Page& page, const ArchiveMetrics& archive) {
+  const auto reason = [](std::size_t i) {
+    return fmt::format("{{reason=\"{}\"}}", archive::to_string(static_cast<archive::RemovalReason>(i)));
+  };
+  page.family("holdfast_recordings_removed_total", "counter",
+              "Recordings that retention removed, by reason.");
+  for (std::size_t i = 0; i < archive.removed.size(); ++i) page.sample(archive.removed[i], reason(i));
+  page.family("holdfast_removed_bytes_total", "counter", "Bytes that went with them.");
+  page.sample(archive.removed_bytes);
+  page.family("holdfast_retention_missed", "gauge",
+              "1: the limit does not hold, and nothing more may be removed.");
+  for (std::size_t i = 0; i < archive.missed.size(); ++i) page.sample(archive.missed[i] ? 1 : 0, reason(i));
+}
+
 }  // namespace
 
 std::string render_metrics(std::span<const recording::Status> active, const ProcessMetrics& process,
@@ -266,6 +280,7 @@ std::string render_metrics(std::span<const recording::Status> active, const Proc
               "Syncs that failed: what they were to make durable may be lost, see the journal.");
   page.sample(process.failed_syncs);
   write_follows(page, process.follows);
+  write_archive(page, process.archive);
   page.family("recording_memory_usage_mb", "gauge", "Resident memory of the process, in millions of bytes.");
   page.sample(static_cast<double>(process.memory_bytes) / 1e6);
   return page.take();

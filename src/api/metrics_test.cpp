@@ -150,5 +150,16 @@ TEST(Metrics, follows_are_counted_by_state_and_outcome) {
   EXPECT_EQ(samples.at("holdfast_livekit_webhooks_total{outcome=\"invalid\"}"), 8);
 }
 
+TEST(Metrics, retention_says_what_it_removed_and_what_it_cannot_meet) {
+  ProcessMetrics process;
+  process.archive = {.removed = {3, 2, 1}, .removed_bytes = 77, .missed = {false, false, true}};
+  auto samples = parse(render_metrics({}, process, 10));
+  EXPECT_EQ(samples.at("holdfast_recordings_removed_total{reason=\"keep_days\"}"), 3);
+  EXPECT_EQ(samples.at("holdfast_recordings_removed_total{reason=\"keep_free\"}"), 1);
+  EXPECT_EQ(samples.at("holdfast_removed_bytes_total"), 77);
+  EXPECT_EQ(samples.at("holdfast_retention_missed{reason=\"keep_bytes\"}"), 0);
+  EXPECT_EQ(samples.at("holdfast_retention_missed{reason=\"keep_free\"}"), 1);
+}
+
 }  // namespace
 }  // namespace holdfast::api

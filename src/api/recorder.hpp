@@ -1,17 +1,28 @@
 #pragma once
 
+#include <array>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/follows.hpp"
 #include "api/start_request.hpp"
+#include "archive/page.hpp"
+#include "archive/retention.hpp"
 #include "base/result.hpp"
 #include "recording/status.hpp"
 #include "storage/file_writer.hpp"
-#include "storage/scan.hpp"
 
 namespace holdfast::api {
+
+// Of the recordings on disk.
+struct ArchiveMetrics {
+  std::array<std::uint64_t, archive::removal_reason_count>
+      removed{};  // recordings, by archive::RemovalReason
+  std::uint64_t removed_bytes = 0;
+  std::array<bool, archive::removal_reason_count> missed{};  // limits that nothing more can be removed for
+};
 
 // What /metrics says beside the recordings.
 struct ProcessMetrics {
@@ -21,7 +32,10 @@ struct ProcessMetrics {
   storage::LatencyHistogram durable_latency;
   std::uint64_t failed_syncs = 0;
   FollowMetrics follows;
+  ArchiveMetrics archive;
 };
+
+enum class Protection : std::uint8_t { off, on };
 
 enum class Readiness : std::uint8_t { ready, draining, disk_full, disk_failing };
 
@@ -32,7 +46,9 @@ class Recorder {
  public:
   using StatusReply = std::move_only_function<void(Result<recording::Status>)>;
   using StatusListReply = std::move_only_function<void(Result<std::vector<recording::Status>>)>;
-  using ScanReply = std::move_only_function<void(Result<storage::Scan>)>;
+  using PageReply = std::move_only_function<void(Result<archive::Page>)>;
+  using ProtectReply = std::move_only_function<void(Result<void>)>;
+  using MarkReply = std::move_only_function<void(Result<std::vector<std::string>>)>;
   virtual ~Recorder() = default;
 
   // Starts, or arranges to wait for the stream; replies without waiting for the network. Errors: conflict (it
@@ -53,8 +69,14 @@ class Recorder {
   virtual std::vector<recording::Status> status(std::string_view mint_id) const = 0;
   // Those in an active state or finalizing, the oldest first.
   virtual std::vector<recording::Status> active() const = 0;
-  // Everything in the recordings folder, from its journals.
-  virtual void recordings(ScanReply reply) = 0;
+  // What is in the recordings folder, as its journals tell it.
+  virtual void recordings(archive::Query query, PageReply reply) = 0;
+  // Whether retention must leave the recording alone, from now on; kept in its journal. Errors: not_found,
+  // conflict (its journal is in use), io.
+  virtual void protect(std::string recording_id, Protection protection, ProtectReply reply) = 0;
+  // Notes the text in the journal of each recording of the mint id that is being written, and gives their
+  // ids. Errors: not_found (none is), conflict (none has a file yet).
+  virtual void mark(std::string mint_id, std::string text, MarkReply reply) = 0;
 
   virtual ProcessMetrics metrics() const = 0;
   virtual Readiness readiness() const = 0;

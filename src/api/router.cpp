@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/archive_request.hpp"
 #include "api/json.hpp"
 #include "api/metrics.hpp"
 #include "api/mint_id.hpp"
@@ -13,31 +14,6 @@ namespace holdfast::api {
 namespace {
 
 namespace json = boost::json;
-
-std::optional<int> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
-// One path segment (RFC 3986 section 2.1); nullopt: a malformed escape.
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return out;
-}
 
 // What follows `prefix` in the path: "" when it ends there, the segment when there is one more; nullopt:
 // another path.
@@ -61,8 +37,8 @@ HttpResponse not_found() {
       "no such path; there are POST /api/recording/start/{mint_id} and /api/recording/stop/{mint_id}, "
       "POST /api/recording/split/{mint_id}, GET /api/recording/status/{mint_id}, /api/recording/active, "
       "/api/recording/formats, "
-      "/api/recordings, /health, /ready and /metrics, POST and DELETE /api/follow/{mint_id}, GET "
-      "/api/follow, "
+      "/api/recordings, /health, /ready and /metrics, POST /api/recording/marker/{mint_id}, PUT and DELETE "
+      "/api/recordings/{recording_id}/protection, POST and DELETE /api/follow/{mint_id}, GET /api/follow, "
       "and POST /whip/{mint_id}");
 }
 
@@ -165,7 +141,9 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
   for (const auto& [prefix, handler] :
        {std::pair<std::string_view, Post>{"/api/recording/start", &Router::start},
         {"/api/recording/stop", &Router::stop},
-        {"/api/recording/split", &Router::split}}) {
+        {"/api/recording/split", &Router::split},
+
+        {"/api/recording/marker", &Router::mark}}) {
     const auto segment = segment_after(path, prefix);
     if (!segment) continue;
     if (request.method != "POST") return reply(method_not_allowed("POST"));
@@ -186,15 +164,20 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
     return route_follow(*segment, request, std::move(reply));
   }
 
+  if (const auto segment = segment_after(path, "/api/recordings"); segment && !segment->empty()) {
+    if (refuse_query()) return reply(error_response(400, no_query));
+    return protect(*segment, request, std::move(reply));
+  }
+
   const auto status_of = segment_after(path, "/api/recording/status");
   const bool known = (status_of && !status_of->empty()) || path == "/api/recording/active" ||
                      path == "/api/recording/formats" || path == "/api/recordings";
   if (!known) return reply(not_found());
   if (!is_get) return reply(method_not_allowed("GET"));
+  if (path == "/api/recordings") return recordings(request, std::move(reply));
   if (refuse_query()) return reply(error_response(400, no_query));
   if (path == "/api/recording/active") return reply(active());
   if (path == "/api/recording/formats") return reply(json_response(200, formats_json()));
-  if (path == "/api/recordings") return recordings(std::move(reply));
   const auto mint_id = percent_decode(*status_of);
   if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(*status_of));
   reply(status(*mint_id));
@@ -343,19 +326,47 @@ HttpResponse Router::active() const {
   return json_response(200, {{"success", true}, {"count", count}, {"recordings", std::move(all)}});
 }
 
-void Router::recordings(HttpReply reply) {
-  recorder_.recordings([reply = std::move(reply)](Result<storage::Scan> scan) mutable {
-    if (!scan) return reply(error_response(scan.error()));
-    json::array all;
-    for (const storage::RecordingSummary& recording : scan->recordings) all.emplace_back(to_json(recording));
-    json::array unreadable;
-    for (const Error& error : scan->unreadable) unreadable.emplace_back(error.message);
-    const std::size_t count = all.size();
-    reply(json_response(200, {{"success", true},
-                              {"count", count},
-                              {"recordings", std::move(all)},
-                              {"unreadable", std::move(unreadable)}}));
+void Router::recordings(const IncomingRequest& request, HttpReply reply) {
+  const std::string_view target = request.target;
+  const std::string_view query = target.substr(std::min(request.path().size() + 1, target.size()));
+  auto parsed = parse_recordings_query(query);
+  if (!parsed) {
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  }
+  recorder_.recordings(std::move(*parsed), [reply = std::move(reply)](Result<archive::Page> page) mutable {
+    if (!page) return reply(error_response(page.error()));
+    reply(json_response(200, to_json(*page)));
   });
+}
+
+// `rest` is what follows /api/recordings/.
+void Router::protect(std::string_view rest, const IncomingRequest& request, HttpReply reply) {
+  constexpr std::string_view word = "/protection";
+  if (!rest.ends_with(word)) return reply(not_found());
+  auto recording_id = percent_decode(rest.substr(0, rest.size() - word.size()));
+  if (!recording_id || recording_id->empty()) return reply(not_found());
+  const bool on = request.method == "PUT";
+  if (!on && request.method != "DELETE") return reply(method_not_allowed("PUT, DELETE"));
+  if (!request.body.empty()) return reply(error_response(400, "this request takes no body"));
+  auto done = [recording_id = *recording_id, on, reply = std::move(reply)](Result<void> result) mutable {
+    if (!result) return reply(error_response(result.error()));
+    reply(json_response(200, {{"success", true}, {"recording_id", recording_id}, {"protected", on}}));
+  };
+  recorder_.protect(std::move(*recording_id), on ? Protection::on : Protection::off, std::move(done));
+}
+
+void Router::mark(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
+  auto parsed = parse_marker_request(mint_id, request.body);
+  if (!parsed) {
+    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+  }
+  auto marked = [mint_id = parsed->mint_id,
+                 reply = std::move(reply)](const Result<std::vector<std::string>>& ids) mutable {
+    if (!ids) return reply(error_response(ids.error()));
+    json::array all(ids->begin(), ids->end());
+    reply(json_response(200, {{"success", true}, {"mint_id", mint_id}, {"recording_ids", std::move(all)}}));
+  };
+  recorder_.mark(std::move(parsed->mint_id), std::move(parsed->text), std::move(marked));
 }
 
 HttpResponse Router::ready() const {

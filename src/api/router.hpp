@@ -45,7 +45,9 @@ class Router {
   bool is_stranger(const StartRequest& request) const;
   HttpResponse status(std::string_view mint_id) const;
   HttpResponse active() const;
-  void recordings(HttpReply reply);
+  void recordings(const IncomingRequest& request, HttpReply reply);
+  void protect(std::string_view rest, const IncomingRequest& request, HttpReply reply);
+  void mark(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
   HttpResponse ready() const;
   HttpResponse metrics() const;
 

@@ -60,19 +60,33 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     }
     return all;
   }
-  void recordings(ScanReply reply) override {
-    storage::Scan scan;
-    scan.recordings.push_back({.recording_id = "r",
+  void recordings(archive::Query query, PageReply reply) override {
+    if (failure) return reply(std::unexpected(*failure));
+    archive::Page page;
+    page.recordings.push_back({.recording_id = "r",
                                .mint_id = "old",
-                               .participant = {},
-                               .start_time = {},
                                .parts = {{.path = "old.ts", .format = "mpegts", .bytes = 7}},
-                               .end = storage::RecordingEnd::interrupted,
-                               .end_reason = {},
-                               .duration = {},
+                               .end_time = WallTime(std::chrono::milliseconds(1'700'000'000'250)),
+                               .is_protected = true,
+                               .gaps = 2,
+                               .gap_time = std::chrono::milliseconds(4'500),
+                               .packets_lost = 9,
                                .journal_path = "old.journal.jsonl"});
-    scan.unreadable.push_back({ErrorCode::io, "bad.journal.jsonl: cut short"});
-    reply(std::move(scan));
+    page.total = 8;
+    page.unreadable.push_back("bad.journal.jsonl: cut short");
+    page.next = query.before;
+    last_query = std::move(query);
+    reply(std::move(page));
+  }
+  void protect(std::string recording_id, Protection protection, ProtectReply reply) override {
+    if (failure) return reply(std::unexpected(*failure));
+    protections[recording_id] = protection;
+    reply({});
+  }
+  void mark(std::string mint_id, std::string text, MarkReply reply) override {
+    if (!recordings_.contains(mint_id)) return reply(fail(ErrorCode::not_found, "unknown"));
+    markers.push_back(text);
+    reply(std::vector{"r-" + mint_id});
   }
   ProcessMetrics metrics() const override { return {}; }
   Readiness readiness() const override { return ready; }
@@ -89,6 +103,9 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
   Readiness ready = Readiness::ready;
   StartRequest last;
   std::vector<std::string> offered;
+  archive::Query last_query;
+  std::map<std::string, Protection> protections;
+  std::vector<std::string> markers;
 
  private:
   std::map<std::string, recording::Status> recordings_;
@@ -421,6 +438,83 @@ TEST_F(RouterTest, recordings_lists_the_folder_and_what_could_not_be_read) {
   EXPECT_EQ(answer.body.at("unreadable").as_array().size(), 1U);
 }
 
+TEST_F(RouterTest, a_recording_on_disk_shows_what_is_missing_from_it_and_whether_it_is_protected) {
+  const json::object recording = get("/api/recordings").body.at("recordings").at(0).as_object();
+  EXPECT_EQ(recording.at("end_time").as_string(), "2023-11-14T22:13:20.250Z");
+  EXPECT_TRUE(recording.at("protected").as_bool());
+  EXPECT_EQ(recording.at("gaps").to_number<int>(), 2);
+  EXPECT_EQ(recording.at("gap_seconds").to_number<double>(), 4.5);
+  EXPECT_EQ(recording.at("packets_lost").to_number<int>(), 9);
+}
+
+TEST_F(RouterTest, recordings_come_in_pages_whose_next_is_the_way_to_the_following_one) {
+  const Answer all = get("/api/recordings");
+  EXPECT_FALSE(recorder_.last_query.limit);
+  EXPECT_TRUE(all.body.at("next").is_null());
+  const Answer page = get("/api/recordings?limit=20&mint_id=a%3Ab&before=20260102T030405.006Z~m~3A_x");
+  EXPECT_EQ(page.status(), 200) << page.response.body;
+  EXPECT_EQ(recorder_.last_query.limit, 20U);
+  EXPECT_EQ(recorder_.last_query.mint_id, "a:b");
+  EXPECT_EQ(recorder_.last_query.before->journal, "m%3A_x.journal.jsonl");
+  EXPECT_EQ(page.text("next"), "20260102T030405.006Z~m~3A_x");
+  EXPECT_EQ(page.body.at("total").to_number<int>(), 8);
+  EXPECT_EQ(get("/api/recordings?before=2026-01-02T03:04:05.006Z").status(), 200);
+}
+
+TEST_F(RouterTest, a_wrong_parameter_is_named) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"limit=0", "limit"},           {"limit=10001", "limit"},     {"limit=", "limit"},
+      {"limit=5x", "limit"},          {"limit=1&limit=2", "limit"}, {"before=yesterday", "before"},
+      {"before=%zz", "before"},       {"mint_id=..", "mint_id"},    {"page=2", "page"},
+      {"mint_id=a&order=up", "order"}};
+  for (const auto& [query, field] : cases) {
+    const Answer answer = get("/api/recordings?" + query);
+    EXPECT_EQ(answer.status(), 422) << query;
+    EXPECT_EQ(answer.text("field"), field) << query;
+  }
+}
+
+TEST_F(RouterTest, protection_is_put_and_deleted) {
+  const Answer on = ask("PUT", "/api/recordings/m%253A1_x/protection");
+  EXPECT_EQ(on.status(), 200) << on.response.body;
+  EXPECT_EQ(on.text("recording_id"), "m%3A1_x");
+  EXPECT_TRUE(on.body.at("protected").as_bool());
+  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), Protection::on);
+  EXPECT_FALSE(ask("DELETE", "/api/recordings/m%253A1_x/protection").body.at("protected").as_bool());
+  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), Protection::off);
+  EXPECT_EQ(get("/api/recordings/m/protection").status(), 405);
+  EXPECT_EQ(ask("PUT", "/api/recordings//protection").status(), 404);
+  EXPECT_EQ(ask("PUT", "/api/recordings/m").status(), 404);
+  EXPECT_EQ(ask("PUT", "/api/recordings/m/protection", "{}").status(), 400);
+  recorder_.failure = Error{ErrorCode::conflict, "in use"};
+  EXPECT_EQ(ask("PUT", "/api/recordings/m/protection").status(), 409);
+}
+
+TEST_F(RouterTest, a_marker_says_in_which_recordings_it_is) {
+  post("/api/recording/start/demo");
+  const Answer answer = post("/api/recording/marker/demo", R"({"text": "a goal, \u00e9"})");
+  EXPECT_EQ(answer.status(), 200) << answer.response.body;
+  EXPECT_EQ(answer.body.at("recording_ids").at(0).as_string(), "r-demo");
+  EXPECT_EQ(recorder_.markers.at(0), "a goal, \u00e9");
+  EXPECT_EQ(post("/api/recording/marker", R"({"mint_id": "demo", "text": "x"})").status(), 200);
+  EXPECT_EQ(post("/api/recording/marker/ghost", R"({"text": "x"})").status(), 404);
+  const std::pair<std::string, std::string> cases[] = {
+      {"{}", "text"},
+      {"", "text"},
+      {R"({"text": ""})", "text"},
+      {R"({"text": 7})", "text"},
+      {R"({"text": "a\nb"})", "text"},
+      {R"({"text": ")" + std::string(1001, 'x') + "\"}", "text"},
+      {R"({"text": "x", "mint_id": "other"})", "mint_id"},
+      {R"({"text": "x", "colour": "red"})", "colour"}};
+  for (const auto& [body, field] : cases) {
+    const Answer wrong = post("/api/recording/marker/demo", body);
+    EXPECT_EQ(wrong.status(), 422) << body;
+    EXPECT_EQ(wrong.text("field"), field) << body;
+  }
+  EXPECT_EQ(recorder_.markers.size(), 2U);
+}
+
 TEST_F(RouterTest, formats_are_those_that_can_be_asked_for) {
   const Answer answer = get("/api/recording/formats");
   ASSERT_EQ(answer.body.at("formats").as_array().size(), 3U);
@@ -498,6 +592,9 @@ class Chaos {
                                                    "/api/recording/stop/x",
                                                    "/api/recording/status/",
                                                    "/api/recordings",
+                                                   "/api/recordings?limit=1&before=%",
+                                                   "/api/recordings/x/protection",
+                                                   "/api/recording/marker/x",
                                                    "/whip/",
                                                    "/whip/a/b",
                                                    "/api/follow",

@@ -51,6 +51,20 @@ constexpr const char* export_footer = R"(Examples:
 
 Nothing is encoded again. A recording that still grows is exported as far as it is now.)";
 
+constexpr const char* reindex_footer = R"(Examples:
+  holdfast reindex recordings
+
+The catalog is made from the journals in the folder, and can always be made again. A service may run there meanwhile.
+Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but some journals cannot be read.)";
+
+constexpr const char* prune_footer = R"(Examples:
+  holdfast prune recordings --keep-days 30 --dry-run
+  holdfast prune recordings --keep-bytes 500GB --keep-free 20GB
+  holdfast prune --config /etc/holdfast.toml      with its folder and limits
+
+The recordings that ended first go first; never one that is being recorded, or protected. docs/retention.md tells more.
+Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but a limit does not hold and nothing more may go.)";
+
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
 class Flags {
@@ -61,6 +75,12 @@ class Flags {
     command_.add_option("--config", text("config"), "TOML file with settings; also HOLDFAST_CONFIG")
         ->type_name("FILE");
     for (const Setting& setting : settings()) add_setting(setting);
+  }
+  // Only these; the others may stand in the file all the same.
+  void add_settings(std::initializer_list<std::string_view> names) {
+    command_.add_option("--config", text("config"), "TOML file with settings; also HOLDFAST_CONFIG")
+        ->type_name("FILE");
+    for (const std::string_view name : names) add_setting(*find_setting(name));
   }
   CLI::Option* add(const std::string& name, const std::string& spelled, const std::string& type,
                    const std::string& help) {
@@ -308,6 +328,31 @@ Result<Command> read_export(Flags& flags, ExportOptions options) {
   return options;
 }
 
+// The folder named, or the configured one.
+Result<Config> read_folder_config(Flags& flags, const std::map<std::string, std::string>& environment) {
+  auto config = read_config(flags, environment);
+  if (config && !flags.get("folder").empty()) config->recordings = flags.get("folder");
+  return config;
+}
+
+Result<Command> read_reindex(Flags& flags, const std::map<std::string, std::string>& environment) {
+  const auto config = read_folder_config(flags, environment);
+  if (!config) return std::unexpected(config.error());
+  return ReindexOptions{config->recordings};
+}
+
+Result<Command> read_prune(Flags& flags, PruneOptions options,
+                           const std::map<std::string, std::string>& environment) {
+  const auto config = read_folder_config(flags, environment);
+  if (!config) return std::unexpected(config.error());
+  options.folder = config->recordings;
+  options.limits = config->retention;
+  if (!options.limits.any()) {
+    return fail(ErrorCode::invalid, "prune: say what to keep, with --keep-days, --keep-bytes or --keep-free");
+  }
+  return options;
+}
+
 // CLI11 would only say that it did not expect the word.
 Error unexpected_word(const CLI::App& command, const std::string& given) {
   const std::string word = given.substr(0, given.find('='));
@@ -330,7 +375,7 @@ struct Parser {
     program.footer(program_footer);
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
-    for (CLI::App* command : {&serve, &record, &publish, &exporting, &version_command}) {
+    for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -345,6 +390,13 @@ struct Parser {
     export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
     export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
     export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+    reindex.footer(reindex_footer);
+    reindex_flags.add("folder", "folder", "DIR", "the recordings; not given: as configured");
+    reindex_flags.add_settings({"recordings"});
+    prune.footer(prune_footer);
+    prune_flags.add("folder", "folder", "DIR", "the recordings; not given: as configured");
+    prune_flags.add_switch("--dry-run", prune_options.dry_run, "say what would go, and remove nothing");
+    prune_flags.add_settings({"recordings", "keep_days", "keep_bytes", "keep_free"});
   }
 
   CLI::App program;
@@ -353,14 +405,20 @@ struct Parser {
   CLI::App& publish =
       *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
   CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
+  CLI::App& reindex =
+      *program.add_subcommand("reindex", "Make the catalog of a folder anew from its journals.");
+  CLI::App& prune = *program.add_subcommand("prune", "Remove the oldest recordings of a folder, by rules.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
   Flags publish_flags{publish};
   Flags export_flags{exporting};
+  Flags reindex_flags{reindex};
+  Flags prune_flags{prune};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
+  PruneOptions prune_options;
 };
 
 }  // namespace
@@ -392,6 +450,8 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
+  if (&command == &parser.reindex) return read_reindex(parser.reindex_flags, environment);
+  if (&command == &parser.prune) return read_prune(parser.prune_flags, parser.prune_options, environment);
   auto config = read_config(parser.serve_flags, environment);
   if (!config) return std::unexpected(std::move(config.error()));
   return ServeCommand{std::move(*config)};

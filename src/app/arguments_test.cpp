@@ -171,5 +171,30 @@ TEST(Arguments, export_takes_a_recording_and_an_mp4) {
   EXPECT_THAT(error_of({"export", "a.ts"}), HasSubstr("output"));
 }
 
+TEST(Arguments, reindex_takes_the_folder_named_or_the_configured_one) {
+  EXPECT_EQ(std::get<ReindexOptions>(*parse({"reindex", "/r"})).folder, "/r");
+  EXPECT_EQ(std::get<ReindexOptions>(*parse({"reindex"})).folder, "recordings");
+  EXPECT_EQ(std::get<ReindexOptions>(*parse({"reindex"}, {{"HOLDFAST_RECORDINGS", "/e"}})).folder, "/e");
+  EXPECT_THAT(error_of({"reindex", "/r", "/s"}), HasSubstr("unknown argument /s"));
+}
+
+TEST(Arguments, prune_takes_its_limits_as_the_configuration_does) {
+  const auto options = std::get<PruneOptions>(
+      *parse({"prune", "/r", "--keep-days", "30", "--keep-bytes=5GB", "--keep-free", "1GiB", "--dry-run"}));
+  EXPECT_EQ(options.folder, "/r");
+  EXPECT_EQ(options.limits.keep_days, 30U);
+  EXPECT_EQ(options.limits.keep_bytes.bytes, 5'000'000'000U);
+  EXPECT_EQ(options.limits.keep_free.bytes, 1U << 30);
+  EXPECT_TRUE(options.dry_run);
+  EXPECT_EQ(std::get<PruneOptions>(*parse({"prune"}, {{"HOLDFAST_KEEP_DAYS", "7"}})).limits.keep_days, 7U);
+  EXPECT_FALSE(std::get<PruneOptions>(*parse({"prune", "--keep-days", "1"})).dry_run);
+}
+
+TEST(Arguments, prune_without_a_limit_removes_nothing) {
+  EXPECT_THAT(error_of({"prune", "/r"}), HasSubstr("say what to keep"));
+  EXPECT_THAT(error_of({"prune", "/r", "--keep-days", "-1"}), HasSubstr("keep_days"));
+  EXPECT_THAT(error_of({"prune", "/r", "--keep-days", "40000"}), HasSubstr("36500"));
+}
+
 }  // namespace
 }  // namespace holdfast::app

@@ -57,6 +57,12 @@ int execute(const PublishOptions& options) {
 int execute(const ExportOptions& options) {
   return run_export(options);
 }
+int execute(const ReindexOptions& options) {
+  return run_reindex(options);
+}
+int execute(const PruneOptions& options) {
+  return run_prune(options);
+}
 int execute(const PrintCommand& command) {
   return std::fwrite(command.text.data(), 1, command.text.size(), stdout) == command.text.size() ? 0 : 1;
 }

@@ -48,9 +48,23 @@ struct ExportOptions {
   bool overwrite = false;
 };
 
+struct ReindexOptions {
+  std::string folder;
+};
+
+struct PruneOptions {
+  std::string folder;
+  archive::RetentionLimits limits;
+  bool dry_run = false;  // say what would go
+};
+
 int run_serve(const Config& config);
 int run_record(const Config& config, const RecordOptions& options);
 int run_publish(const PublishOptions& options);
 int run_export(const ExportOptions& options);
+// Also 3: done, but some journals cannot be read.
+int run_reindex(const ReindexOptions& options);
+// Also 3: done, but a limit does not hold and nothing more may go.
+int run_prune(const PruneOptions& options);
 
 }  // namespace holdfast::app

@@ -175,6 +175,7 @@ Result<void> validate(const Config& config) {
       {config.token_endpoint.timeout < 100ms, "token_endpoint.timeout: must be 100ms or more"},
       {config.gap_limit != 0s && config.gap_limit < 1s, "gap_limit: must be 1s or more, or 0"},
       {config.mute_limit != 0s && config.mute_limit < 1s, "mute_limit: must be 1s or more, or 0"},
+      {config.retention.keep_days > 36'500, "keep_days: must be 36500 or fewer"},
       {config.follow_interval < 1s, "follow_interval: must be 1s or more"},
       {config.follow_limit > 10'000, "follow_limit: must be 10000 or fewer"},
       {config.sync_interval != 0s && (config.sync_interval < 100ms || config.sync_interval > 1min),

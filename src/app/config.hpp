@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/retention.hpp"
 #include "base/address.hpp"
 #include "base/links.hpp"
 #include "base/result.hpp"
@@ -50,6 +51,8 @@ struct Config {
   ByteSize part_size{};                                  // 0: the same
   Duration sync_interval = std::chrono::seconds(1);      // 0: at the end of a file only
   ByteSize min_free{std::uint64_t{1} << 30};
+
+  archive::RetentionLimits retention;  // 0 each: nothing is removed
 
   Duration follow_interval = std::chrono::seconds(15);
   unsigned follow_limit = 1000;

@@ -8,7 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <thread>
 #include <utility>
+
+#include "io/clock.hpp"
+#include "storage/note_replaced.hpp"
 
 extern char** environ;
 
@@ -43,11 +48,32 @@ Result<void> run_export(const std::string& path) {
       path, path);
 }
 
+// Whoever looks whether the recording is active has its journal's lock for an instant.
+Result<void> note_faststart(storage::Disk& disk, const std::string& path, const std::string& recording_id) {
+  constexpr auto pause = std::chrono::milliseconds(20);
+  constexpr int tries = 100;
+  const std::filesystem::path file(path);
+  for (int tried = 1;; ++tried) {
+    auto noted = storage::note_replaced(disk, file.parent_path().string(), recording_id,
+                                        file.filename().string(), "faststart", io::read_wall_clock());
+    if (noted) return noted;
+    if (noted.error().code != ErrorCode::conflict || tried == tries) {
+      return fail(noted.error().code, "{} is a faststart MP4 now, but its journal does not say so: {}", path,
+                  noted.error().message);
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 }  // namespace
 
-void ChildFinalizer::make_faststart(std::string path, std::move_only_function<void(Result<void>)> reply) {
-  thread_.post([this, path = std::move(path), reply = std::move(reply)]() mutable {
-    control_.post([made = run_export(path), reply = std::move(reply)]() mutable { reply(std::move(made)); });
+void ChildFinalizer::make_faststart(std::string path, std::string recording_id,
+                                    std::move_only_function<void(Result<void>)> reply) {
+  thread_.post([this, path = std::move(path), recording_id = std::move(recording_id),
+                reply = std::move(reply)]() mutable {
+    auto made = run_export(path);
+    if (made) made = note_faststart(disk_, path, recording_id);
+    control_.post([made = std::move(made), reply = std::move(reply)]() mutable { reply(std::move(made)); });
   });
 }
 

@@ -9,12 +9,14 @@ namespace holdfast::app {
 // upsets the demuxer costs its own index and nothing else. The destructor waits for what is queued.
 class ChildFinalizer final : public Finalizer {
  public:
-  // `control` outlives it.
-  explicit ChildFinalizer(Executor& control) : control_(control) {}
-  void make_faststart(std::string path, std::move_only_function<void(Result<void>)> reply) override;
+  // `control` and `disk` outlive it.
+  ChildFinalizer(Executor& control, storage::Disk& disk) : control_(control), disk_(disk) {}
+  void make_faststart(std::string path, std::string recording_id,
+                      std::move_only_function<void(Result<void>)> reply) override;
 
  private:
   Executor& control_;
+  storage::Disk& disk_;
   io::StorageThread thread_;
 };
 

@@ -33,6 +33,7 @@ void RecordingTask::warn(std::string warning) {
 }
 
 void RecordingTask::take(SessionReport report) {
+  if (report.status.output_paths.size() > status_.output_paths.size()) context_.on_new_file();
   status_ = std::move(report.status);
   status_.participant = participant_;
   if (status_.error.empty()) status_.error = warning_;
@@ -112,10 +113,10 @@ void RecordingTask::finalize_next() {
   }
   std::string path = std::move(to_finalize_.back());
   to_finalize_.pop_back();
-  context_.finalizer.make_faststart(path, [weak = weak_from_this(), path](Result<void> made) {
+  context_.finalizer.make_faststart(path, status_.recording_id, [weak = weak_from_this()](Result<void> made) {
     const auto task = weak.lock();
     if (!task) return;
-    // The fragmented file stays as it was: a recording is not lost for want of an index.
+    // A recording is not lost for want of an index.
     if (!made) task->warn(made.error().message);
     task->finalize_next();
   });

@@ -18,7 +18,9 @@ namespace holdfast::app {
 class Finalizer {
  public:
   virtual ~Finalizer() = default;
-  virtual void make_faststart(std::string path, std::move_only_function<void(Result<void>)> reply) = 0;
+  // Says so in the recording's journal. Errors: the file is as it was, or the journal does not say so.
+  virtual void make_faststart(std::string path, std::string recording_id,
+                              std::move_only_function<void(Result<void>)> reply) = 0;
 };
 
 // One recording as the control thread sees it, from the request to the end: its session, its latest status,
@@ -31,6 +33,8 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
     MediaThreads& media;
     Executor& control;
     Finalizer& finalizer;
+    // There is a file more.
+    std::function<void()> on_new_file;
     // Its media is over and its files are whole; background work may go on.
     std::function<void(RecordingTask&)> on_session_over;
     // The state is final (stopped or failed): nothing more will come from the task.

@@ -67,6 +67,7 @@ int run_serve(const Config& config) {
   log::info("listening on http://{}, WHIP media on UDP {}, recordings in {}", (*server)->local().to_string(),
             config.media_listen.to_string(), config.recordings);
 
+  control.post([&] { (*service)->keep_archive(); });
   std::thread control_thread([&] { control.run(); });
   signals.wait_until(never);
   signals.exit_on_next();

@@ -64,7 +64,12 @@ Result<std::unique_ptr<Service>> Service::create(const Config& config, io::Contr
 }
 
 Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& media)
-    : config_(config), control_(control), media_(media), finalizer_(control), disk_check_(control) {}
+    : config_(config),
+      control_(control),
+      media_(media),
+      archivist_(config, control, media.disk(), [this] { return in_hand(); }),
+      finalizer_(control, media.disk()),
+      disk_check_(control) {}
 
 Service::~Service() = default;
 
@@ -145,6 +150,7 @@ Service::Entry& Service::add(recording::SessionOptions options) {
       media_,
       control_,
       finalizer_,
+      [this] { archivist_.look_again(); },
       [this](RecordingTask& task) { on_session_over(task); },
       [this](RecordingTask& task) { on_ended(task); },
       [this](RecordingTask& task, const std::string&) { on_connection_lost(task); }};
@@ -302,11 +308,57 @@ std::vector<recording::Status> Service::active() const {
   return found;
 }
 
-void Service::recordings(ScanReply reply) {
-  scanner_.post([this, reply = std::move(reply)]() mutable {
-    control_.post([scan = storage::scan(media_.disk(), config_.recordings),
-                   reply = std::move(reply)]() mutable { reply(std::move(scan)); });
+std::vector<std::string> Service::in_hand() const {
+  std::vector<std::string> ids;
+  for (const auto& entry : entries_) ids.push_back(entry->task->status().recording_id);
+  return ids;
+}
+
+void Service::recordings(archive::Query query, PageReply reply) {
+  archivist_.list(std::move(query), std::move(reply));
+}
+
+void Service::protect(std::string recording_id, api::Protection protection, ProtectReply reply) {
+  const auto running = std::ranges::find_if(entries_, [&](const auto& entry) {
+    return entry->task->status().recording_id == recording_id && entry->task->is_open();
   });
+  if (running == entries_.end()) {
+    archivist_.protect(std::move(recording_id), protection, std::move(reply));
+    return;
+  }
+  (*running)->task->host().note(
+      storage::ProtectEvent{protection == api::Protection::on},
+      [recording_id, reply = std::move(reply)](bool noted) mutable {
+        if (noted) return reply({});
+        reply(fail(ErrorCode::conflict, "{} has no file yet, or is just ending; try again", recording_id));
+      });
+}
+
+void Service::mark(std::string mint_id, std::string text, MarkReply reply) {
+  struct Gathering {
+    std::size_t missing = 0;
+    std::vector<std::string> ids;
+    MarkReply reply;
+  };
+  auto gathering = std::make_shared<Gathering>();
+  for (const auto& entry : entries_) {
+    if (entry->task->status().mint_id != mint_id || !entry->task->is_open()) continue;
+    ++gathering->missing;
+    entry->task->host().note(
+        storage::MarkerEvent{text},
+        [gathering, mint_id, id = entry->task->status().recording_id](bool noted) {
+          if (noted) gathering->ids.push_back(id);
+          if (--gathering->missing > 0) return;
+          if (!gathering->ids.empty()) return gathering->reply(std::move(gathering->ids));
+          gathering->reply(fail(ErrorCode::conflict, "{} has no file yet, or is just ending", mint_id));
+        });
+  }
+  if (gathering->missing == 0) {
+    reply(fail(ErrorCode::not_found, "{} is not being recorded", mint_id));
+    return;
+  }
+  // Nobody replies before this returns: the workers post.
+  gathering->reply = std::move(reply);
 }
 
 api::ProcessMetrics Service::metrics() const {
@@ -318,6 +370,7 @@ api::ProcessMetrics Service::metrics() const {
   metrics.failed_writes = disk.failed_writes;
   metrics.durable_latency = disk.written_to_durable;
   metrics.failed_syncs = disk.failed_syncs;
+  metrics.archive = archivist_.metrics();
   return metrics;
 }
 
@@ -429,6 +482,7 @@ void Service::on_connection_lost(RecordingTask& task) {
 }
 
 void Service::on_session_over(RecordingTask& task) {
+  archivist_.look_again();
   if (!on_recording_over) return;
   // Not from within what called us.
   control_.post([this, status = task.status()] { on_recording_over(status); });

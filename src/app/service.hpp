@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/recorder.hpp"
+#include "app/archivist.hpp"
 #include "app/config.hpp"
 #include "app/finalizer.hpp"
 #include "app/livekit_source.hpp"
@@ -37,7 +38,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   Result<std::vector<recording::Status>> split(std::string_view mint_id) override;
   std::vector<recording::Status> status(std::string_view mint_id) const override;
   std::vector<recording::Status> active() const override;
-  void recordings(ScanReply reply) override;
+  void recordings(archive::Query query, PageReply reply) override;
+  void protect(std::string recording_id, api::Protection protection, ProtectReply reply) override;
+  void mark(std::string mint_id, std::string text, MarkReply reply) override;
   api::ProcessMetrics metrics() const override;
   api::Readiness readiness() const override;
 
@@ -50,6 +53,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   // Told of each recording once its media is over and its files are whole; an MP4's index may still be under
   // way.
   std::function<void(const recording::Status& status)> on_recording_over;
+
+  // From now on the recordings on disk are kept as configured: the catalog up to date, retention at work.
+  void keep_archive() { archivist_.keep(); }
 
   // Takes no more, ends every recording, then calls back: all files are whole.
   void drain(std::string reason, std::move_only_function<void()> drained);
@@ -67,6 +73,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void start_participant(const api::StartRequest& request, const std::string& identity);
   Entry* find_active(std::string_view mint_id);
   Entry* find_whip(const std::string& session_id);
+  std::vector<std::string> in_hand() const;
   void on_session_over(RecordingTask& task);
   void on_ended(RecordingTask& task);
   void say_goodbye(std::unique_ptr<Entry> entry);
@@ -79,7 +86,8 @@ class Service final : public api::Recorder, public whip::Ingest {
   io::SystemRandom random_;
   std::unique_ptr<livekit::TokenEndpoint> endpoint_;
   io::HttpClient http_;
-  io::StorageThread scanner_;  // reads the folder
+  io::StorageThread scanner_;  // asks for free space
+  Archivist archivist_;
   ChildFinalizer finalizer_;
   io::Timer disk_check_;
 

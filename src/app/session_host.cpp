@@ -237,6 +237,14 @@ void SessionHost::note_reconnect(std::string cause) {
   });
 }
 
+void SessionHost::note(storage::JournalEvent event, NoteReply reply) {
+  post([this_control = &control_, event = std::move(event),
+        reply = std::move(reply)](Resident& resident) mutable {
+    const bool noted = resident.session().note(std::move(event), io::read_clocks());
+    this_control->post([noted, reply = std::move(reply)]() mutable { reply(noted); });
+  });
+}
+
 void SessionHost::arm() {
   post([](Resident& resident) { resident.session().arm(io::read_clocks()); });
 }

@@ -55,6 +55,9 @@ class SessionHost {
   void set_participant(std::string identity);
   void suspect(recording::GapCause cause);
   void note_reconnect(std::string cause);
+  // For the journal; false: there is none yet, or it takes no more.
+  using NoteReply = std::move_only_function<void(bool noted)>;
+  void note(storage::JournalEvent event, NoteReply reply);
   void arm();
   void split();
   using FinishReply = std::move_only_function<void(SessionReport report, Result<void> result)>;

@@ -54,5 +54,16 @@ TEST(Time, formats_before_and_after_the_epoch) {
   EXPECT_EQ(format_rfc3339(WallTime(-1ms)), "1969-12-31T23:59:59.999Z");
 }
 
+TEST(Time, is_read_back_from_what_was_written_and_from_nothing_else) {
+  const WallTime time(1'700'000'000'250ms);
+  EXPECT_EQ(parse_compact("20231114T221320.250Z"), time);
+  EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20.250Z"), time);
+  for (const char* wrong :
+       {"", "2023-11-14T22:13:20.250", "2023-11-14T22:13:20.250Zz", "2023-13-14T22:13:20.250Z",
+        "2023-02-30T22:13:20.250Z", "1969-12-31T23:59:59.999Z", "9999-01-01T00:00:00.000Z"}) {
+    EXPECT_FALSE(parse_rfc3339(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace holdfast {
 
@@ -51,5 +53,8 @@ constexpr std::int64_t to_microseconds(Duration duration) {
 std::string format_compact(WallTime time);
 // "2026-11-22T16:45:01.250Z" (RFC 3339), for JSON.
 std::string format_rfc3339(WallTime time);
+// The same again, in exactly these forms; nothing for any other text, or a year before 1970 or after 2200.
+std::optional<WallTime> parse_compact(std::string_view text);
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace holdfast

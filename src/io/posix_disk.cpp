@@ -147,6 +147,14 @@ class PosixFile final : public storage::File {
   std::uint64_t size_;
 };
 
+storage::DirectoryEntry entry_of(const std::string& name, const struct stat& status) {
+  return {.name = name,
+          .size = static_cast<std::uint64_t>(status.st_size),
+          .is_directory = S_ISDIR(status.st_mode),
+          .modified = WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
+                               std::chrono::nanoseconds(status.st_mtim.tv_nsec))};
+}
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -205,12 +213,16 @@ Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& 
     const bool there = ::fstatat(::dirfd(stream.get()), entry->d_name, &status, 0) == 0;
     errno = 0;
     if (!there || name == "." || name == "..") continue;
-    entries.push_back({.name = name,
-                       .size = static_cast<std::uint64_t>(status.st_size),
-                       .is_directory = S_ISDIR(status.st_mode)});
+    entries.push_back(entry_of(name, status));
   }
   if (errno != 0) return failed("list", directory);
   return entries;
+}
+
+Result<storage::DirectoryEntry> PosixDisk::look(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return failed("look at", path);
+  return entry_of(path, status);
 }
 
 Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {

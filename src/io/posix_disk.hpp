@@ -11,6 +11,7 @@ class PosixDisk final : public storage::Disk {
   Result<std::unique_ptr<storage::File>> open(const std::string& path) override;
   Result<ByteVector> read(const std::string& path, std::uint64_t offset, std::uint64_t size) override;
   Result<std::vector<storage::DirectoryEntry>> list(const std::string& directory) override;
+  Result<storage::DirectoryEntry> look(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> truncate(const std::string& path, std::uint64_t size) override;

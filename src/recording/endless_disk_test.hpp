@@ -40,6 +40,9 @@ class EndlessDisk final : public storage::Disk {
   Result<std::vector<storage::DirectoryEntry>> list(const std::string&) override {
     return std::vector<storage::DirectoryEntry>{};
   }
+  Result<storage::DirectoryEntry> look(const std::string& path) override {
+    return storage::DirectoryEntry{.name = path};
+  }
   Result<void> rename(const std::string&, const std::string&) override { return {}; }
   Result<void> remove(const std::string&) override { return {}; }
   Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }

@@ -101,8 +101,8 @@ class Session final : private peer::Sink, private TrackOwner {
   void arm(const Now& now);
   // As Output::split().
   void split() { output_.split(); }
-  // For the journal.
-  void note(storage::JournalEvent event, const Now& now) { output_.note(std::move(event), now); }
+  // For the journal. False: there is none yet, or it takes no more.
+  bool note(storage::JournalEvent event, const Now& now) { return output_.note(std::move(event), now); }
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox);
   // As peer::Peer's functions of these names.

@@ -31,6 +31,7 @@ struct SimDisk::Node {
   std::size_t synced = 0;
   std::vector<Range> doomed;  // by failed syncs
   const void* lock_owner = nullptr;
+  WallTime modified{};
 };
 
 class SimDisk::SimFile final : public storage::File {
@@ -54,6 +55,7 @@ class SimDisk::SimFile final : public storage::File {
                        bytes.begin() + static_cast<std::ptrdiff_t>(fitting));
     disk_.note(Operation::Kind::append, node_->number, {}, bytes.first(fitting));
     disk_.free_ -= fitting;
+    if (fitting > 0) node_->modified = disk_.tick();
     if (fitting == bytes.size()) return {};
     ++disk_.calls_.failures;
     return fail(ErrorCode::io, "{}: no space left on device", path_);
@@ -129,9 +131,11 @@ Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) 
   if (!directories_.contains(parent_of(path))) return no_such(path);
   if (files_.contains(path)) return fail(ErrorCode::conflict, "{} exists", path);
   const auto node = std::make_shared<Node>();
+  node->modified = tick();
   node->number = files_made_++;
   files_.emplace(path, node);
   note(Operation::Kind::create, node->number, path);
+  touch_parent(path);
   return std::make_unique<SimFile>(*this, path, node);
 }
 
@@ -159,14 +163,38 @@ Result<std::vector<storage::DirectoryEntry>> SimDisk::list(const std::string& di
   std::vector<storage::DirectoryEntry> entries;
   for (const auto& [path, node] : files_) {
     if (parent_of(path) != directory) continue;
-    entries.push_back(
-        {.name = std::filesystem::path(path).filename(), .size = node->data.size(), .is_directory = false});
+    entries.push_back({.name = std::filesystem::path(path).filename(),
+                       .size = node->data.size(),
+                       .is_directory = false,
+                       .modified = node->modified});
   }
-  for (const auto& path : directories_) {
+  for (const auto& [path, modified] : directories_) {
     if (path == directory || parent_of(path) != directory) continue;
-    entries.push_back({.name = std::filesystem::path(path).filename(), .size = 0, .is_directory = true});
+    entries.push_back({.name = std::filesystem::path(path).filename(),
+                       .size = 0,
+                       .is_directory = true,
+                       .modified = modified});
   }
   return entries;
+}
+
+Result<storage::DirectoryEntry> SimDisk::look(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  if (const auto file = files_.find(path); file != files_.end()) {
+    return storage::DirectoryEntry{.name = path,
+                                   .size = file->second->data.size(),
+                                   .is_directory = false,
+                                   .modified = file->second->modified};
+  }
+  const auto folder = directories_.find(path);
+  if (folder == directories_.end()) return no_such(path);
+  return storage::DirectoryEntry{.name = path, .size = 0, .is_directory = true, .modified = folder->second};
+}
+
+void SimDisk::touch_parent(const std::string& path) {
+  if (const auto folder = directories_.find(parent_of(path)); folder != directories_.end()) {
+    folder->second = tick();
+  }
 }
 
 Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
@@ -175,6 +203,8 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
   if (file.empty()) return no_such(from);
   note(Operation::Kind::rename, file.mapped()->number, to);
   files_[to] = file.mapped();
+  touch_parent(from);
+  touch_parent(to);
   return {};
 }
 
@@ -183,6 +213,7 @@ Result<void> SimDisk::remove(const std::string& path) {
   const auto file = files_.extract(path);
   if (file.empty()) return no_such(path);
   note(Operation::Kind::remove, file.mapped()->number);
+  touch_parent(path);
   return {};
 }
 
@@ -192,6 +223,7 @@ Result<void> SimDisk::truncate(const std::string& path, std::uint64_t size) {
   if (file == files_.end()) return no_such(path);
   Node& node = *file->second;
   node.data.resize(size);
+  node.modified = tick();
   node.synced = std::min(node.synced, node.data.size());
   note(Operation::Kind::truncate, node.number, {}, {}, size);
   return {};
@@ -203,7 +235,10 @@ Result<void> SimDisk::make_directories(const std::string& path) {
   std::filesystem::path so_far;
   for (const auto& step : std::filesystem::path(path)) {
     so_far /= step;
-    directories_.insert(so_far.string());
+    const auto [folder, is_new] = directories_.emplace(so_far.string(), WallTime{});
+    if (!is_new) continue;
+    folder->second = tick();
+    touch_parent(so_far.string());
   }
   return {};
 }
@@ -242,7 +277,7 @@ void SimDisk::put(const std::string& path, ByteVector data) {
   node->synced = data.size();
   node->data = std::move(data);
   files_[path] = node;
-  directories_.insert(parent_of(path));
+  directories_.emplace(parent_of(path), tick());
 }
 
 void SimDisk::cut_power(std::uint64_t kept) {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +33,7 @@ class SimDisk final : public storage::Disk {
   Result<std::unique_ptr<storage::File>> open(const std::string& path) override;
   Result<ByteVector> read(const std::string& path, std::uint64_t offset, std::uint64_t size) override;
   Result<std::vector<storage::DirectoryEntry>> list(const std::string& directory) override;
+  Result<storage::DirectoryEntry> look(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> truncate(const std::string& path, std::uint64_t size) override;
@@ -78,10 +78,14 @@ class SimDisk final : public storage::Disk {
 
   void note(Operation::Kind kind, std::size_t file, std::string path = {}, Bytes bytes = {},
             std::uint64_t size = 0);
+  // Each change has an instant of its own: a clock that ticks with the changes.
+  WallTime tick() { return changed_ += std::chrono::nanoseconds(1); }
+  void touch_parent(const std::string& path);
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Node>> files_;
-  std::set<std::string> directories_;
+  std::map<std::string, WallTime> directories_;  // when a name in them changed
+  WallTime changed_{};
   std::uint64_t free_ = std::uint64_t{1} << 40;
   bool failing_ = false;
   std::string sync_fails_for_;

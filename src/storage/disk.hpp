@@ -35,6 +35,8 @@ struct DirectoryEntry {
   std::string name;
   std::uint64_t size = 0;
   bool is_directory = false;
+  // When its content last changed; of a folder: when a name in it last came, went or changed.
+  WallTime modified{};
 };
 
 // The file system as Holdfast uses it. PosixDisk (io/) is the real one, SimDisk (sim/) drops what was not
@@ -49,6 +51,8 @@ class Disk {
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
   virtual Result<ByteVector> read(const std::string& path, std::uint64_t offset, std::uint64_t size) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;
+  // A file or folder; its name is the whole path. ErrorCode::not_found if there is none.
+  virtual Result<DirectoryEntry> look(const std::string& path) = 0;
   // Atomic replacement; both directory entries synced.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstdio>
 #include <tuple>
 #include <utility>
 
@@ -185,12 +184,33 @@ struct Describe<EndEvent> {
                  Field{"bytes", &EndEvent::bytes}, Field{"parts", &EndEvent::parts}};
 };
 
+template <>
+struct Describe<RemovedEvent> {
+  static constexpr const char* name = "removed";
+  static constexpr auto fields = std::tuple{Field{"recording_id", &RemovedEvent::recording_id},
+                                            Field{"mint_id", &RemovedEvent::mint_id},
+                                            Field{"files", &RemovedEvent::files},
+                                            Field{"bytes", &RemovedEvent::bytes},
+                                            Field{"start", &RemovedEvent::start},
+                                            Field{"end", &RemovedEvent::end},
+                                            Field{"reason", &RemovedEvent::reason}};
+};
+template <>
+struct Describe<RemovalDoneEvent> {
+  static constexpr const char* name = "removal_done";
+  static constexpr auto fields = std::tuple{Field{"removal", &RemovalDoneEvent::removal}};
+};
+
 template <typename Value>
 void read_field(const json::value& from, Value& to) {
   if constexpr (std::is_same_v<Value, std::string>) {
     if (const auto* text = from.if_string()) to.assign(text->data(), text->size());
   } else if constexpr (std::is_same_v<Value, bool>) {
     if (const bool* value = from.if_bool()) to = *value;
+  } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+    if (const auto* list = from.if_array()) {
+      for (const json::value& element : *list) read_field(element, to.emplace_back());
+    }
   } else if (from.is_number()) {
     json::error_code error;
     const auto number = from.to_number<Value>(error);
@@ -200,7 +220,7 @@ void read_field(const json::value& from, Value& to) {
 
 template <typename Event>
 void write_fields(const Event& event, json::object& out) {
-  std::apply([&](const auto&... field) { ((out[field.name] = event.*field.member), ...); },
+  std::apply([&](const auto&... field) { ((out[field.name] = json::value_from(event.*field.member)), ...); },
              Describe<Event>::fields);
 }
 
@@ -224,26 +244,6 @@ std::optional<JournalEvent> read_event(std::string_view name, const json::object
     if (name == Describe<Event>::name) return read_fields<Event>(from);
     return read_event<index + 1>(name, from);
   }
-}
-
-// "2026-11-22T16:45:01.250Z", as format_rfc3339() writes it.
-std::optional<WallTime> parse_wall(const std::string& text) {
-  int year = 0;
-  unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0;
-  int end = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &year, &month, &day, &hour, &minute,
-                  &second, &ms, &end) != 7 ||
-      end != static_cast<int>(text.size())) {
-    return std::nullopt;
-  }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                                         std::chrono::day(day)};
-  // What a WallTime can hold is 1678 to 2262.
-  if (!date.ok() || year < 1970 || year > 2200 || hour > 23 || minute > 59 || second > 60)
-    return std::nullopt;
-  const auto days = std::chrono::sys_days(date).time_since_epoch();
-  return WallTime(days + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-                  std::chrono::seconds(second) + std::chrono::milliseconds(ms));
 }
 
 // Every line ends in this, and in front of it is what the CRC covers.
@@ -273,7 +273,7 @@ Line parse_line(std::string_view line, JournalEntry& entry) {
   if (const auto* wall = object->if_contains("wall")) read_field(*wall, wall_text);
   if (const auto* pts = object->if_contains("pts")) read_field(*pts, entry.pts);
   if (const auto* event = object->if_contains("event")) read_field(*event, name);
-  const auto wall = parse_wall(wall_text);
+  const auto wall = parse_rfc3339(wall_text);
   if (!wall || name.empty() || entry.number == 0) return Line::damaged;
   entry.wall = *wall;
   auto event = read_event(name, *object);
@@ -324,9 +324,11 @@ void JournalReader::read_line(std::string_view line) {
   const Line kind = parse_line(line, entry);
   if (kind == Line::damaged) {
     ++damaged_;
+    ++damaged_in_a_row_;
     if (first_bad_line_ == 0) first_bad_line_ = last_number_ + 1;
     return;
   }
+  damaged_in_a_row_ = 0;
   if (!is_new(entry.number)) return;
   if (kind == Line::known) {
     take_(std::move(entry));
@@ -368,9 +370,9 @@ Journal parse_journal(Bytes bytes) {
   return journal;
 }
 
-Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader) {
+Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader, std::uint64_t from) {
   constexpr std::uint64_t piece = std::uint64_t{1} << 20;
-  for (std::uint64_t offset = 0;; offset += piece) {
+  for (std::uint64_t offset = from;; offset += piece) {
     const auto bytes = disk.read(path, offset, piece);
     if (!bytes) return std::unexpected(bytes.error());
     reader.feed(*bytes);

@@ -163,6 +163,20 @@ struct ReplacedEvent {
 struct ProtectEvent {
   bool on = true;
 };
+// In the folder's journal of what was removed: the files named are to go, and soon have gone.
+struct RemovedEvent {
+  std::string recording_id{};
+  std::string mint_id{};
+  std::vector<std::string> files{};  // names within the folder, the recording's journal last
+  std::uint64_t bytes = 0;           // of them all
+  std::string start{};               // of the recording, as `wall`
+  std::string end{};
+  std::string reason{};  // "keep_days", "keep_bytes", "keep_free"
+};
+// None of the files of the `removed` line with that number is there any more.
+struct RemovalDoneEvent {
+  std::uint64_t removal = 0;
+};
 // The last of the recording itself, if it was not cut off. What was done to the files later follows it.
 struct EndEvent {
   std::string reason{};
@@ -175,7 +189,7 @@ using JournalEvent =
     std::variant<StartEvent, PartEvent, TrackEvent, FormatNoteEvent, AnchorEvent, ClockStepEvent, GapEvent,
                  LossEvent, DamageEvent, LedgerEvent, FillEvent, MuteEvent, ReconnectEvent, DiskEvent,
                  ChecksumEvent, UnsafeEvent, MarkerEvent, TrimmedEvent, ResumedEvent, ReplacedEvent,
-                 ProtectEvent, EndEvent>;
+                 ProtectEvent, EndEvent, RemovedEvent, RemovalDoneEvent>;
 
 struct JournalEntry {
   std::uint64_t number = 0;  // of its line, from 1
@@ -203,6 +217,8 @@ class JournalReader {
   std::uint64_t whole_size() const { return whole_size_; }
   // Of the last line that was read; 0: none.
   std::uint64_t last_number() const { return last_number_; }
+  // That a line written behind these must have: damaged lines at the end had numbers, too.
+  std::uint64_t next_number() const { return last_number_ + damaged_in_a_row_ + 1; }
   // Lines of a newer version; left out.
   std::uint64_t unknown() const { return unknown_; }
   // Lines that cannot be read, or whose CRC is not theirs; left out. And lines that are not there, going by
@@ -224,6 +240,7 @@ class JournalReader {
   std::uint64_t damaged_ = 0;
   std::map<std::uint64_t, std::uint64_t> unseen_;  // from number to number (inclusive), below the last
   std::uint64_t unseen_count_ = 0;
+  std::uint64_t damaged_in_a_row_ = 0;  // since the last line that could be read
   std::uint64_t first_bad_line_ = 0;
 };
 
@@ -244,8 +261,9 @@ struct Journal {
     return nullptr;
   }
 };
-// Feeds the reader with the file as it is now. Blocks. Errors: io, not_found.
-Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader);
+// Feeds the reader with the file as it is now, from the byte `from` on, where a line begins. Blocks. Errors:
+// io, not_found.
+Result<void> read_journal(Disk& disk, const std::string& path, JournalReader& reader, std::uint64_t from = 0);
 
 // All of it at once: for tests, and journals known to be small.
 Journal parse_journal(Bytes bytes);

@@ -72,6 +72,14 @@ ByteVector sample() {
                   ResumedEvent{.program = "holdfast 2"},
                   ReplacedEvent{.part = 1, .bytes = 5, .crc32c = "00000001", .reason = "faststart"},
                   ProtectEvent{.on = false},
+                  RemovedEvent{.recording_id = "r0",
+                               .mint_id = "m:0",
+                               .files = {"m_0.ts", "m_0.journal.jsonl"},
+                               .bytes = 6,
+                               .start = "2026-01-01T00:00:00.000Z",
+                               .end = "2026-01-02T00:00:00.000Z",
+                               .reason = "keep_days"},
+                  RemovalDoneEvent{.removal = 7},
                   EndEvent{.reason = "stopped", .duration = 12.5, .bytes = 1ULL << 40, .parts = 2}});
 }
 

@@ -85,6 +85,7 @@ std::string journal_name(std::string_view base) {
 }
 
 std::optional<std::string_view> base_of_journal(std::string_view file_name) {
+  if (file_name == removals_name) return std::nullopt;
   if (file_name.size() <= journal_suffix.size() || !file_name.ends_with(journal_suffix)) return std::nullopt;
   return file_name.substr(0, file_name.size() - journal_suffix.size());
 }

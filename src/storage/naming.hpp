@@ -25,7 +25,9 @@ std::string base_name(std::string_view mint_id, WallTime start_time);
 // `part` counts from 1. `extension` without dot: "ts", "mp4", "mkv".
 std::string part_name(std::string_view base, int part, std::string_view extension);
 std::string journal_name(std::string_view base);
-// The base name of a journal's file name; nothing if it is none.
+// Where a folder keeps account of the recordings that were removed from it: a journal, but of no recording.
+inline constexpr std::string_view removals_name = "deleted.journal.jsonl";
+// The base name of the file name of a recording's journal; nothing if it is none.
 std::optional<std::string_view> base_of_journal(std::string_view file_name);
 
 }  // namespace holdfast::storage

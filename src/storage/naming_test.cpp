@@ -51,6 +51,7 @@ TEST(Naming, FindsTheJournals) {
   EXPECT_EQ(base_of_journal("a_1.journal.jsonl"), "a_1");
   EXPECT_FALSE(base_of_journal("a_1.ts"));
   EXPECT_FALSE(base_of_journal(".journal.jsonl"));
+  EXPECT_FALSE(base_of_journal(removals_name)) << "tells of what was removed, and is no recording";
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "storage/journal.hpp"
@@ -11,26 +10,39 @@
 namespace holdfast::storage {
 namespace {
 
-using Sizes = std::map<std::string, std::uint64_t>;  // by file name
-
-// What the list needs of a journal, however long it is.
-struct Outline {
-  std::optional<StartEvent> start;
-  WallTime start_time;
-  std::vector<PartEvent> parts;
-  std::optional<EndEvent> end;
-
-  void take(JournalEntry&& entry) {
-    if (auto* begun = std::get_if<StartEvent>(&entry.event)) {
-      start = std::move(*begun);
-      start_time = entry.wall;
-    } else if (auto* part = std::get_if<PartEvent>(&entry.event)) {
-      parts.push_back(std::move(*part));
-    } else if (auto* ended = std::get_if<EndEvent>(&entry.event)) {
-      end = std::move(*ended);
-    }
+std::vector<RecordedPart> find_parts(const Outline& outline, const std::string& folder,
+                                     const SizeOf& size_of) {
+  std::vector<RecordedPart> parts;
+  for (const PartEvent& part : outline.parts) {
+    if (!is_plain_name(part.file)) continue;
+    const auto size = size_of(part.file);
+    parts.push_back(
+        {.path = folder + part.file, .format = part.format, .bytes = size.value_or(0), .missing = !size});
   }
-};
+  return parts;
+}
+
+Result<RecordingSummary> read_recording(Disk& disk, const std::string& directory, const std::string& name,
+                                        const SizeOf& size_of) {
+  Outline outline;
+  JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
+  if (auto read = read_journal(disk, folder_prefix(directory) + name, reader); !read) {
+    return std::unexpected(read.error());
+  }
+  return summarize(disk, directory, name, outline, size_of);
+}
+
+}  // namespace
+
+std::uint64_t RecordingSummary::bytes() const {
+  std::uint64_t sum = 0;
+  for (const RecordedPart& part : parts) sum += part.bytes;
+  return sum;
+}
+
+std::string folder_prefix(const std::string& directory) {
+  return directory.ends_with('/') ? directory : directory + '/';
+}
 
 bool is_locked(Disk& disk, const std::string& path) {
   const auto file = disk.open(path);
@@ -39,26 +51,10 @@ bool is_locked(Disk& disk, const std::string& path) {
   return !locked && locked.error().code == ErrorCode::conflict;
 }
 
-std::vector<RecordedPart> find_parts(const Outline& outline, const std::string& folder, const Sizes& sizes) {
-  std::vector<RecordedPart> parts;
-  for (const PartEvent& part : outline.parts) {
-    // A name from a file is no path: it must not lead out of the folder.
-    if (part.file.find('/') != std::string::npos) continue;
-    const auto size = sizes.find(part.file);
-    parts.push_back({.path = folder + part.file,
-                     .format = part.format,
-                     .bytes = size == sizes.end() ? 0 : size->second,
-                     .missing = size == sizes.end()});
-  }
-  return parts;
-}
-
-Result<RecordingSummary> read_recording(Disk& disk, const std::string& folder, const std::string& name,
-                                        const Sizes& sizes) {
-  const std::string path = folder + name;
-  Outline outline;
-  JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
-  if (auto read = read_journal(disk, path, reader); !read) return std::unexpected(read.error());
+Result<RecordingSummary> summarize(Disk& disk, const std::string& directory, const std::string& journal,
+                                   const Outline& outline, const SizeOf& size_of) {
+  const std::string folder = folder_prefix(directory);
+  const std::string path = folder + journal;
   if (!outline.start) {
     return fail(ErrorCode::invalid, "{} is no journal of a recording: it has no start; move it elsewhere",
                 path);
@@ -67,7 +63,12 @@ Result<RecordingSummary> read_recording(Disk& disk, const std::string& folder, c
                              .mint_id = outline.start->mint_id,
                              .participant = outline.start->participant,
                              .start_time = outline.start_time,
-                             .parts = find_parts(outline, folder, sizes),
+                             .parts = find_parts(outline, folder, size_of),
+                             .is_protected = outline.is_protected,
+                             .gaps = outline.gaps,
+                             .gap_time = media::to_duration(outline.gap_ticks),
+                             .packets_lost = outline.packets_lost,
+                             .frames_lost = outline.frames_lost,
                              .journal_path = path};
   if (outline.end) {
     recording.end = RecordingEnd::ended;
@@ -76,23 +77,25 @@ Result<RecordingSummary> read_recording(Disk& disk, const std::string& folder, c
   } else {
     recording.end = is_locked(disk, path) ? RecordingEnd::active : RecordingEnd::interrupted;
   }
+  if (recording.end != RecordingEnd::active) recording.end_time = outline.last_time;
   return recording;
 }
-
-}  // namespace
 
 Result<Scan> scan(Disk& disk, const std::string& directory) {
   const auto entries = disk.list(directory);
   if (!entries) return std::unexpected(entries.error());
-  Sizes sizes;
+  std::map<std::string, std::uint64_t> sizes;  // by file name
   for (const DirectoryEntry& entry : *entries) {
     if (!entry.is_directory) sizes.emplace(entry.name, entry.size);
   }
-  const std::string folder = directory.ends_with('/') ? directory : directory + '/';
+  const SizeOf size_of = [&](const std::string& name) -> std::optional<std::uint64_t> {
+    const auto found = sizes.find(name);
+    return found == sizes.end() ? std::nullopt : std::optional(found->second);
+  };
   Scan found;
   for (const auto& [name, size] : sizes) {
     if (!base_of_journal(name)) continue;
-    auto recording = read_recording(disk, folder, name, sizes);
+    auto recording = read_recording(disk, directory, name, size_of);
     if (recording) {
       found.recordings.push_back(*std::move(recording));
     } else {

@@ -1,0 +1,64 @@
+#include "storage/append_to_journal.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::storage {
+namespace {
+
+struct End {
+  std::uint64_t next_number = 1;
+  media::Ticks pts = 0;
+  std::uint64_t whole_size = 0;
+};
+
+// Journals grow long, and all that counts is at the end: twice as much of it is read until there is a line
+// that can be.
+Result<End> find_end(Disk& disk, const std::string& path, std::uint64_t size) {
+  for (std::uint64_t tail = std::uint64_t{64} << 10;; tail *= 2) {
+    const std::uint64_t from = size > tail ? size - tail : 0;
+    const auto bytes = disk.read(path, from, size - from);
+    if (!bytes) return std::unexpected(bytes.error());
+    End end;
+    JournalReader reader([&](JournalEntry&& entry) { end.pts = entry.pts; });
+    reader.feed(*bytes);
+    end.next_number = reader.next_number();
+    end.whole_size = from + reader.whole_size();
+    if (reader.last_number() > 0 || from == 0) return end;
+  }
+}
+
+}  // namespace
+
+Result<JournalAppender> JournalAppender::open(Disk& disk, const std::string& path) {
+  auto file = disk.open(path);
+  if (!file) return std::unexpected(std::move(file.error()));
+  if (auto locked = (*file)->lock(); !locked) return std::unexpected(std::move(locked.error()));
+  // Who held the lock before us may have removed it.
+  const auto entry = disk.look(path);
+  if (!entry) return std::unexpected(entry.error());
+  const auto end = find_end(disk, path, entry->size);
+  if (!end) return std::unexpected(end.error());
+  if (end->whole_size < entry->size) {
+    if (auto cut = disk.truncate(path, end->whole_size); !cut) return std::unexpected(std::move(cut.error()));
+  }
+  return JournalAppender(std::move(*file), end->next_number, end->pts);
+}
+
+Result<std::uint64_t> JournalAppender::append(JournalEvent event, WallTime wall) {
+  ByteVector line;
+  serialize({.number = next_number_, .wall = wall, .pts = last_pts_, .event = std::move(event)}, line);
+  if (auto written = file_->append(line); !written) return std::unexpected(std::move(written.error()));
+  if (auto synced = file_->sync(); !synced) return std::unexpected(std::move(synced.error()));
+  return next_number_++;
+}
+
+Result<void> append_to_journal(Disk& disk, const std::string& path, JournalEvent event, WallTime wall) {
+  auto journal = JournalAppender::open(disk, path);
+  if (!journal) return std::unexpected(std::move(journal.error()));
+  const auto written = journal->append(std::move(event), wall);
+  if (!written) return std::unexpected(written.error());
+  return {};
+}
+
+}  // namespace holdfast::storage
