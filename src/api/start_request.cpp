@@ -224,6 +224,7 @@ json::object to_json(const StartRequest& request) {
   if (request.format) object["format"] = container::to_string(*request.format);
   if (request.audio) object["audio"] = recording::to_string(*request.audio);
   if (request.video_quality) object["video_quality"] = recording::to_string(*request.video_quality);
+  if (request.damage) object["damage"] = recording::to_string(*request.damage);
   if (!request.participant.empty()) object["participant"] = request.participant;
   if (request.participants == Participants::all) object["participants"] = "all";
   if (!request.livekit_url.empty()) object["livekit_url"] = request.livekit_url;

@@ -129,6 +129,7 @@ Result<WholePart> whole_transport_stream(std::uint64_t size, const ReadAt& read)
 Result<WholePart> whole_fragments(std::uint64_t size, const ReadAt& read) {
   std::uint64_t at = 0;
   std::uint64_t whole = 0;
+  bool has_media = false;
   while (at + 8 <= size) {
     const auto header = read(at, 16);
     if (!header) return std::unexpected(header.error());
@@ -140,9 +141,10 @@ Result<WholePart> whole_fragments(std::uint64_t size, const ReadAt& read) {
     if (length < 8 || at + length > size) break;
     at += length;
     // A moof without its mdat is nothing.
+    has_media = has_media || type == "mdat";
     if (type == "mdat" || type == "mfra" || type == "moov") whole = at;
   }
-  return WholePart{whole};
+  return WholePart{has_media ? whole : 0};
 }
 
 // --- Matroska (RFC 9559; EBML, RFC 8794)

@@ -65,7 +65,8 @@ TEST(WholeFrames, WhereverAFileIsCutItsLastWholeFrameIsFound) {
   for (const Format format : formats) {
     SCOPED_TRACE(to_string(format));
     const Muxed& muxed = sample(format);
-    const auto sizes = ends(muxed);
+    auto sizes = ends(muxed);
+    if (format == Format::mp4) sizes.erase(sizes.begin());  // the header alone
     SeededRandom random(1);
     int shorter = 0;
     for (std::size_t i = 0; i < 1500; ++i) {

@@ -22,6 +22,10 @@ class JournalAppender {
   // there; open anew.
   Result<std::uint64_t> append(JournalEvent event, WallTime wall);
 
+  std::uint64_t next_number() const { return next_number_; }
+  // The file, with its lock: for who goes on with it.
+  std::shared_ptr<File> release() { return std::move(file_); }
+
  private:
   JournalAppender(std::unique_ptr<File> file, std::uint64_t next_number, media::Ticks last_pts)
       : file_(std::move(file)), next_number_(next_number), last_pts_(last_pts) {}

@@ -20,7 +20,14 @@ struct Taker {
     outline.start_time = wall;
   }
   void operator()(PartEvent& part) const { outline.parts.push_back(std::move(part)); }
-  void operator()(TrimmedEvent& trimmed) const { outline.kept_files.push_back(std::move(trimmed.kept_as)); }
+  // A process goes on where another ended, or was cut off.
+  void operator()(const ResumedEvent&) const { outline.end.reset(); }
+  void operator()(TrimmedEvent& trimmed) const {
+    // A part without a single frame was set aside as a whole.
+    if (trimmed.bytes == 0)
+      std::erase_if(outline.parts, [&](const PartEvent& part) { return part.number == trimmed.part; });
+    outline.kept_files.push_back(std::move(trimmed.kept_as));
+  }
   void operator()(EndEvent& ended) const { outline.end = std::move(ended); }
   void operator()(const ProtectEvent& protect) const { outline.is_protected = protect.on; }
   void operator()(const GapEvent& gap) const {

@@ -35,6 +35,7 @@ RecordingFiles::RecordingFiles(const StorageContext& context, std::string direct
     : context_(context),
       directory_(std::move(directory)),
       base_(std::move(base)),
+      parts_(takeover.parts),
       part_paths_(std::move(takeover.part_paths)),
       durable_(takeover.bytes),
       finished_bytes_(takeover.bytes),
@@ -48,7 +49,7 @@ RecordingFiles::RecordingFiles(const StorageContext& context, std::string direct
 void RecordingFiles::open_part(std::string_view extension, std::string_view format, std::string_view reason,
                                const Now& now, media::Ticks pts) {
   if (part_) finish_part(now.instant);
-  const int number = static_cast<int>(part_paths_.size()) + 1;
+  const int number = ++parts_;
   const std::string name = part_name(base_, number, extension);
   part_paths_.push_back(join(directory_, name));
   part_ = std::make_unique<FileWriter>(context_, part_paths_.back(), Lock::none,
@@ -89,7 +90,7 @@ void RecordingFiles::part_synced(int number, const SyncRange& range, const Resul
     unsafe_ += range.to - range.from;
     note(UnsafeEvent{number, range.from, range.to, result.error().message}, now_, pts_);
   }
-  if (result || number != static_cast<int>(part_paths_.size())) return;
+  if (result || number != parts_) return;
   if (result.error().code == ErrorCode::not_found) {
     note(DiskEvent{part_paths_.back() + ": " + result.error().message + "; the next part goes on"}, now_,
          pts_);
@@ -139,7 +140,7 @@ void RecordingFiles::part_closed(FileWriter* part, const Result<void>& result) {
 void RecordingFiles::finish_journal() {
   EndEvent& end = closing_->end;
   end.bytes = finished_bytes_;
-  end.parts = static_cast<int>(part_paths_.size());
+  end.parts = parts_;
   if (first_error_) append_line(DiskEvent{first_error_->message}, closing_->wall, closing_->pts);
   append_line(std::move(end), closing_->wall, closing_->pts);
   journal_->close(context_.now(), [this](Result<void> result) {

@@ -16,8 +16,9 @@ namespace holdfast::storage {
 struct Takeover {
   std::shared_ptr<File> journal;
   std::uint64_t journal_lines = 0;
-  std::vector<std::string> part_paths{};
-  std::uint64_t bytes = 0;  // in them
+  int parts = 0;                          // begun
+  std::vector<std::string> part_paths{};  // of those that have media
+  std::uint64_t bytes = 0;                // in them
 };
 
 // The files of one recording: its parts, one after the other, and its journal beside them, locked while this
@@ -91,6 +92,7 @@ class RecordingFiles {
   std::unique_ptr<FileWriter> journal_;
   std::unique_ptr<FileWriter> part_;
   std::vector<std::unique_ptr<FileWriter>> finishing_;
+  int parts_ = 0;  // begun
   std::vector<std::string> part_paths_;
   bool needs_new_part_ = false;
   Now now_{};  // at the last call that had it
