@@ -41,6 +41,9 @@ struct Config {
   std::optional<recording::VideoQuality> video_quality;  // nothing: the top layer
   bool fill = true;
 
+  bool resume = true;                             // recordings that another process left
+  Duration resume_limit = std::chrono::hours(1);  // if it is not longer ago
+
   Duration wait_limit = std::chrono::minutes(10);  // 0: the stream must be live
   Duration track_wait = std::chrono::seconds(1);
   Duration gap_limit = std::chrono::seconds(60);  // 0: never

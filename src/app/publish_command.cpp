@@ -291,7 +291,8 @@ int publish_until_done(const PublishOptions& options, Fleet& fleet, io::StopSign
   int status = 0;
   Instant end = never;
   for (;;) {
-    const bool stopped = signals.wait_until(std::min(end, io::read_monotonic_clock() + poll_interval));
+    const bool stopped =
+        signals.wait_until(std::min(end, io::read_monotonic_clock() + poll_interval)).has_value();
     const Instant now = io::read_monotonic_clock();
     const Totals totals = fleet.totals();
     for (const std::string& error : totals.errors) status = complain(error);

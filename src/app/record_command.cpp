@@ -81,7 +81,8 @@ int run_record(const Config& given, const RecordOptions& options) {
   std::vector<recording::Status> statuses;
   for (bool stopping = false; !stopping;) {
     const Instant now = io::read_monotonic_clock();
-    stopping = signals.wait_until(std::min(end, now + 500ms)) || io::read_monotonic_clock() >= end;
+    stopping =
+        signals.wait_until(std::min(end, now + 500ms)).has_value() || io::read_monotonic_clock() >= end;
     statuses = ask<std::vector<recording::Status>>(
         control, [&](auto& answer) { answer.set_value((*service)->status(request.mint_id)); });
     const bool active =
@@ -96,7 +97,7 @@ int run_record(const Config& given, const RecordOptions& options) {
   if (!options.quiet) fmt::print(stderr, "\n");
 
   std::promise<void> drained;
-  control.post([&] { (*service)->drain("stopped", [&] { drained.set_value(); }); });
+  control.post([&] { (*service)->drain(Service::Drain::for_good, "stopped", [&] { drained.set_value(); }); });
   const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;
   statuses = ask<std::vector<recording::Status>>(
       control, [&](auto& answer) { answer.set_value((*service)->status(request.mint_id)); });

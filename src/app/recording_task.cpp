@@ -12,6 +12,7 @@ RecordingTask::RecordingTask(Context context, recording::SessionOptions options)
   status_.mint_id = options_.output.mint_id;
   status_.format = options_.output.format;
   status_.start_time = options_.start_time;
+  if (options_.output.continues) status_.output_paths = options_.output.continues->files.part_paths;
 }
 
 RecordingTask::~RecordingTask() = default;

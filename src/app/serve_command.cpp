@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <future>
 #include <thread>
@@ -67,16 +68,21 @@ int run_serve(const Config& config) {
   log::info("listening on http://{}, WHIP media on UDP {}, recordings in {}", (*server)->local().to_string(),
             config.media_listen.to_string(), config.recordings);
 
-  control.post([&] { (*service)->keep_archive(); });
+  control.post([&] {
+    (*service)->take_over();
+    (*service)->keep_archive();
+  });
   std::thread control_thread([&] { control.run(); });
-  signals.wait_until(never);
+  const std::optional<int> signal = signals.wait_until(never);
   signals.exit_on_next();
   log::info("stopping: finishing every file");
   std::promise<void> drained;
   control.post([&] {
     (*server)->stop();
     (*follower)->stop();
-    (*service)->drain("shutdown", [&] { drained.set_value(); });
+    const auto drain = *signal == SIGTERM ? Service::Drain::to_be_resumed : Service::Drain::for_good;
+    (*service)->drain(drain, drain == Service::Drain::to_be_resumed ? "shutdown" : "stopped",
+                      [&] { drained.set_value(); });
   });
   const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;
   control.stop();

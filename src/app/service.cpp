@@ -20,6 +20,10 @@ using namespace std::chrono_literals;
 constexpr Duration disk_check_interval = 5s;
 // The API promises an answer to stop within 2 s.
 constexpr Duration stop_limit = 1800ms;
+// Longer than any gap's limit would let it wait.
+constexpr Duration resume_patience = std::chrono::hours(24 * 30);
+// The end of a recording that another process is to go on with.
+constexpr std::string_view shutdown_reason = "shutdown";
 
 livekit::Quality to_quality(recording::VideoQuality quality) {
   switch (quality) {
@@ -46,6 +50,8 @@ struct Service::Entry final : LivekitSource::Watcher {
   bool watches = false;                   // starts others, records nothing itself
   std::string whip_session;               // WHIP only
   bool whip_connected = false;
+  bool awaits_publisher = false;       // WHIP: gone on with after a restart, nobody has come yet
+  RunningFiles::Hold running;          // so that nobody else goes on with it
   std::set<std::string> participants;  // a watcher's: started already
 };
 
@@ -198,6 +204,7 @@ void Service::start(api::StartRequest request, StatusReply reply) {
   Entry& entry = add(session_options(request, {}));
   entry.watches = request.participants == api::Participants::all;
   entry.request = request;
+  remember(entry, entry.watches ? RunningRecording::Source::watch : RunningRecording::Source::livekit);
   follow_room(entry, request, std::move(*access));
   reply(entry.task->status());
 }
@@ -211,10 +218,130 @@ void Service::follow_room(Entry& entry, const api::StartRequest& request, RoomAc
   const auto quality = request.video_quality ? request.video_quality : config_.video_quality;
   if (quality) options.room.quality = to_quality(*quality);
   options.wait_limit = config_.wait_limit;
+  // Of one that goes on, the gap's limit says how long.
+  if (entry.task->options().output.continues)
+    options.wait_limit = std::max(options.wait_limit, resume_patience);
   entry.source =
       std::make_unique<LivekitSource>(LivekitSource::Context{control_, http_, random_}, std::move(options),
                                       *entry.task, entry.watches ? &entry : nullptr);
   entry.source->start();
+}
+
+void Service::take_over() {
+  running_ = std::make_unique<RunningFiles>(media_.disk(), config_.recordings);
+  auto found = running_->take_over();
+  if (!found) log::error("what was running cannot be gone on with: {}", found.error().message);
+  if (found) {
+    for (const std::string& problem : found->problems) log::error("{}; it was put aside", problem);
+    for (RunningFiles::Kept& kept : found->kept) take_over(std::move(kept));
+  }
+  const auto leftovers = archive::find_leftovers(media_.disk(), config_.recordings);
+  if (!leftovers) log::error("{}", leftovers.error().message);
+  for (const std::string& journal : leftovers.value_or(std::vector<std::string>{})) {
+    auto leftover = archive::take_over(media_.disk(), config_.recordings, journal, io::read_wall_clock());
+    if (!leftover) {
+      log::error("{}", leftover.error().message);
+    } else if (*leftover) {
+      close(std::move(**leftover));
+    }
+  }
+}
+
+void Service::take_over(RunningFiles::Kept kept) {
+  const std::string id = kept.running.recording_id;
+  if (kept.running.source == RunningRecording::Source::watch) return restart(std::move(kept));
+  auto leftover = archive::take_over(media_.disk(), config_.recordings, storage::journal_name(id),
+                                     io::read_wall_clock(), shutdown_reason);
+  if (!leftover && leftover.error().code == ErrorCode::not_found) return restart(std::move(kept));
+  if (!leftover) {
+    log::error("{}", leftover.error().message);
+  } else if (*leftover && config_.resume && (*leftover)->has_media && is_recent(**leftover)) {
+    return resume(std::move(kept), std::move(**leftover));
+  } else if (*leftover) {
+    const bool media = (*leftover)->has_media;
+    close(std::move(**leftover));
+    if (!media) return restart(std::move(kept));
+  }
+  forget(id);
+}
+
+bool Service::is_recent(const archive::Leftover& leftover) const {
+  return io::read_wall_clock() - leftover.end_wall <= config_.resume_limit;
+}
+
+// Nothing of it was on the disk: it waited for its stream, and does so again.
+void Service::restart(RunningFiles::Kept kept) {
+  forget(kept.running.recording_id);
+  if (!config_.resume || kept.running.source == RunningRecording::Source::whip) return;
+  start(kept.running.request,
+        [mint_id = kept.running.request.mint_id](const Result<recording::Status>& started) {
+          if (!started)
+            log::error("{} was asked for before the restart: {}", mint_id, started.error().message);
+        });
+}
+
+void Service::resume(RunningFiles::Kept kept, archive::Leftover leftover) {
+  const api::StartRequest& request = kept.running.request;
+  const bool whip = kept.running.source == RunningRecording::Source::whip;
+  auto access = whip ? Result<RoomAccess>(RoomAccess{}) : room_access(request);
+  if (!access) {
+    log::error("{} cannot be gone on with: {}", kept.running.recording_id, access.error().message);
+    forget(kept.running.recording_id);
+    return close(std::move(leftover));
+  }
+  auto options = session_options(request, {});
+  options.start_time = leftover.start_time;
+  options.output.recording_id = kept.running.recording_id;
+  if (whip) options.nack = recording::Nack::where_offered;
+  options.output.continues = recording::Continuation{.files = std::move(leftover.files),
+                                                     .first_pts = leftover.first_pts,
+                                                     .end_pts = leftover.end_pts,
+                                                     .end_wall = leftover.end_wall};
+  log::info("{}: goes on, {:.1f} s after its last media; {} bytes at its end were no whole frame",
+            kept.running.recording_id, to_seconds(io::read_wall_clock() - leftover.end_wall),
+            leftover.trimmed);
+  Entry& entry = add(std::move(options));
+  entry.request = request;
+  entry.running = std::move(kept.hold);
+  entry.awaits_publisher = whip;
+  entry.task->open(whip ? SessionHost::Port::shared : SessionHost::Port::own);
+  if (!whip) follow_room(entry, request, std::move(*access));
+}
+
+void Service::close(archive::Leftover leftover) {
+  const std::string id = leftover.start.recording_id;
+  const auto trimmed = leftover.trimmed;
+  if (auto closed = archive::close_leftover(std::move(leftover), io::read_wall_clock()); !closed) {
+    log::error("{}", closed.error().message);
+    return;
+  }
+  log::warn("{}: was interrupted; what was recorded is whole, {} bytes at its end were no whole frame", id,
+            trimmed);
+}
+
+// For a process that comes after us.
+void Service::remember(Entry& entry, RunningRecording::Source source) {
+  if (!running_) return;
+  RunningRecording running{entry.task->status().recording_id, source, entry.request};
+  running_thread_.post([this, running = std::move(running)] {
+    control_.post([this, id = running.recording_id, saved = running_->save(running)] {
+      const auto of =
+          std::ranges::find(entries_, id, [](const auto& each) { return each->task->status().recording_id; });
+      if (!saved) {
+        log::warn("{} would not be gone on with after a restart: {}", id, saved.error().message);
+      } else if (of != entries_.end()) {
+        (*of)->running = *saved;
+      }
+    });
+  });
+}
+
+void Service::forget(const std::string& recording_id) {
+  if (!running_) return;
+  running_thread_.post([this, recording_id] {
+    if (auto forgotten = running_->forget(recording_id); !forgotten)
+      log::error("{}", forgotten.error().message);
+  });
 }
 
 void Service::start_participant(const api::StartRequest& request, const std::string& identity) {
@@ -231,6 +358,7 @@ void Service::start_participant(const api::StartRequest& request, const std::str
   Entry& entry = add(session_options(one, identity));
   entry.request = one;
   log::info("{}: {} publishes, recorded as {}", request.mint_id, identity, entry.task->status().recording_id);
+  remember(entry, RunningRecording::Source::livekit);
   follow_room(entry, one, std::move(*access));
 }
 
@@ -403,7 +531,8 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
   // One who lost the connection without a goodbye comes back before we can know that the former one is dead.
   const bool is_heard = entry != nullptr && entry->whip_connected &&
                         entry->task->status().since_last_packet < recording::GapWatch::gap_after;
-  const bool publisher_back = entry != nullptr && !entry->whip_session.empty() && !is_heard;
+  const bool publisher_back =
+      entry != nullptr && (!entry->whip_session.empty() || entry->awaits_publisher) && !is_heard;
   if (entry != nullptr && !publisher_back) {
     reply(fail(ErrorCode::conflict, "{} is being published or recorded already; end that first",
                offer.mint_id));
@@ -420,6 +549,8 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
     options.nack = recording::Nack::where_offered;
     options.arming = config_.whip_record ? recording::Arming::armed : recording::Arming::waiting;
     entry = &add(std::move(options));
+    entry->request = request;
+    remember(*entry, RunningRecording::Source::whip);
     entry->task->open(SessionHost::Port::shared);
   }
   if (!entry->whip_session.empty() && on_whip_session_over) on_whip_session_over(entry->whip_session);
@@ -490,6 +621,9 @@ void Service::on_session_over(RecordingTask& task) {
 
 void Service::on_ended(RecordingTask& task) {
   const recording::Status& status = task.status();
+  const bool to_be_resumed =
+      draining_ && drain_ == Drain::to_be_resumed && status.end_reason == shutdown_reason;
+  if (!to_be_resumed) forget(status.recording_id);
   log::info("{}: {} ({}), {} bytes in {} files, {:.1f} s of media", status.recording_id,
             recording::to_string(status.state), status.end_reason, status.file_size_bytes,
             status.output_paths.size(), to_seconds(status.duration));
@@ -514,8 +648,9 @@ void Service::say_goodbye(std::unique_ptr<Entry> entry) {
   timer->start(2 * livekit::Room::leave_timeout, [timer, entry = std::move(entry)] {});
 }
 
-void Service::drain(std::string reason, std::move_only_function<void()> drained) {
+void Service::drain(Drain drain, std::string reason, std::move_only_function<void()> drained) {
   draining_ = true;
+  drain_ = drain;
   if (entries_.empty()) {
     drained();
     return;

@@ -13,6 +13,8 @@
 #include "app/livekit_source.hpp"
 #include "app/media_threads.hpp"
 #include "app/recording_task.hpp"
+#include "app/running_files.hpp"
+#include "archive/leftovers.hpp"
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
 #include "io/system_random.hpp"
@@ -57,8 +59,13 @@ class Service final : public api::Recorder, public whip::Ingest {
   // From now on the recordings on disk are kept as configured: the catalog up to date, retention at work.
   void keep_archive() { archivist_.keep(); }
 
+  // Brings in order what other processes left in the folder: what was running goes on, if the configuration
+  // says so, else it is closed. From now on, what runs here would be gone on with after our own death. Once,
+  // before anything else is started; blocks.
+  void take_over();
+  enum class Drain : std::uint8_t { for_good, to_be_resumed };
   // Takes no more, ends every recording, then calls back: all files are whole.
-  void drain(std::string reason, std::move_only_function<void()> drained);
+  void drain(Drain drain, std::string reason, std::move_only_function<void()> drained);
 
  private:
   struct Entry;
@@ -70,6 +77,13 @@ class Service final : public api::Recorder, public whip::Ingest {
   Result<RoomAccess> room_access(const api::StartRequest& request) const;
   Entry& add(recording::SessionOptions options);
   void follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access);
+  void take_over(RunningFiles::Kept kept);
+  void resume(RunningFiles::Kept kept, archive::Leftover leftover);
+  void close(archive::Leftover leftover);
+  void restart(RunningFiles::Kept kept);
+  bool is_recent(const archive::Leftover& leftover) const;
+  void remember(Entry& entry, RunningRecording::Source source);
+  void forget(const std::string& recording_id);
   void start_participant(const api::StartRequest& request, const std::string& identity);
   Entry* find_active(std::string_view mint_id);
   Entry* find_whip(const std::string& session_id);
@@ -86,7 +100,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   io::SystemRandom random_;
   std::unique_ptr<livekit::TokenEndpoint> endpoint_;
   io::HttpClient http_;
-  io::StorageThread scanner_;  // asks for free space
+  std::unique_ptr<RunningFiles> running_;  // once take_over() was called
+  io::StorageThread running_thread_;       // writes them
+  io::StorageThread scanner_;              // asks for free space
   Archivist archivist_;
   ChildFinalizer finalizer_;
   io::Timer disk_check_;
@@ -95,6 +111,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   std::deque<recording::Status> ended_;          // the oldest first
   storage::FileWriter::Counters ended_disk_;
   bool draining_ = false;
+  Drain drain_ = Drain::for_good;
   std::move_only_function<void()> drained_;
   api::Readiness disk_ = api::Readiness::ready;
   std::string disk_problem_;

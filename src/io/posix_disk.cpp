@@ -250,6 +250,11 @@ Result<void> PosixDisk::make_directories(const std::string& path) {
   return sync_parent(path);
 }
 
+Result<void> PosixDisk::make_private(const std::string& path) {
+  if (::chmod(path.c_str(), 0700) != 0) return failed("make private", path);
+  return {};
+}
+
 Result<std::uint64_t> PosixDisk::free_space(const std::string& path) {
   struct statvfs status {};
   if (without_interruption([&] { return ::statvfs(path.c_str(), &status); }) != 0) {

@@ -16,6 +16,7 @@ class PosixDisk final : public storage::Disk {
   Result<void> remove(const std::string& path) override;
   Result<void> truncate(const std::string& path, std::uint64_t size) override;
   Result<void> make_directories(const std::string& path) override;
+  Result<void> make_private(const std::string& path) override;
   Result<std::uint64_t> free_space(const std::string& path) override;
 };
 

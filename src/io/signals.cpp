@@ -29,14 +29,14 @@ StopSignals::StopSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool StopSignals::wait_until(Instant deadline) {
+std::optional<int> StopSignals::wait_until(Instant deadline) {
   const sigset_t set = stop_signals();
   for (;;) {
     const Duration left = std::max(Duration::zero(), deadline - read_monotonic_clock());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     const timespec timeout{seconds.count(), (left - seconds).count()};
-    if (sigtimedwait(&set, nullptr, &timeout) > 0) return true;
-    if (errno == EAGAIN) return false;
+    if (const int signal = sigtimedwait(&set, nullptr, &timeout); signal > 0) return signal;
+    if (errno == EAGAIN) return std::nullopt;
   }
 }
 

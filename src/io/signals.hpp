@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "base/time.hpp"
 
 namespace holdfast::io {
@@ -10,8 +12,8 @@ namespace holdfast::io {
 class StopSignals {
  public:
   StopSignals();
-  // Waits for the first signal, at most until `deadline`. True: it came.
-  bool wait_until(Instant deadline);
+  // Waits for the first signal, at most until `deadline`. Gives which one came.
+  std::optional<int> wait_until(Instant deadline);
   // From now on the next signal ends the program at once.
   void exit_on_next();
 };

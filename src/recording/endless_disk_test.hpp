@@ -47,6 +47,7 @@ class EndlessDisk final : public storage::Disk {
   Result<void> remove(const std::string&) override { return {}; }
   Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }
   Result<void> make_directories(const std::string&) override { return {}; }
+  Result<void> make_private(const std::string&) override { return {}; }
   Result<std::uint64_t> free_space(const std::string&) override { return std::uint64_t{1} << 50; }
 
   std::uint64_t bytes = 0;  // in all files

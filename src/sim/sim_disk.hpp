@@ -38,6 +38,7 @@ class SimDisk final : public storage::Disk {
   Result<void> remove(const std::string& path) override;
   Result<void> truncate(const std::string& path, std::uint64_t size) override;
   Result<void> make_directories(const std::string& path) override;
+  Result<void> make_private(const std::string&) override { return {}; }
   Result<std::uint64_t> free_space(const std::string& path) override;
 
   // What the test does to it.

@@ -58,6 +58,8 @@ class Disk {
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> truncate(const std::string& path, std::uint64_t size) = 0;
   virtual Result<void> make_directories(const std::string& path) = 0;
+  // Takes from all but the owner the right to look into the folder.
+  virtual Result<void> make_private(const std::string& path) = 0;
   // Bytes an unprivileged writer may still use on the file system of `path`.
   virtual Result<std::uint64_t> free_space(const std::string& path) = 0;
 };
