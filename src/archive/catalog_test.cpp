@@ -80,6 +80,25 @@ TEST_F(CatalogTest, OneWhoseRecorderDiedIsInterrupted) {
   EXPECT_EQ(page().recordings.at(0).end, storage::RecordingEnd::active) << "resumed";
 }
 
+TEST_F(CatalogTest, LinesThatAWriterRepeatedAfterAFailedSyncCountOnce) {
+  const std::string base = folder.begin("m", day_one);
+  folder.note(base, storage::LossEvent{.packets = 7, .cause = "network"});
+  EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
+  folder.append(base + ".journal.jsonl", folder.disk.content(folder.at(base + ".journal.jsonl")));
+  EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
+  EXPECT_EQ(page().recordings.at(0).parts.size(), 1U);
+}
+
+TEST_F(CatalogTest, ATornLineThatIsWrittenAnewIsReadOnceItIsWhole) {
+  const std::string base = folder.begin("m", day_one);
+  const auto whole = folder.disk.content(folder.at(base + ".journal.jsonl")).size();
+  folder.append(base + ".journal.jsonl", as_bytes("{\"n\":3,\"wall\":\"2026-11"));
+  EXPECT_EQ(page().recordings.at(0).packets_lost, 0U);
+  ASSERT_TRUE(folder.disk.truncate(folder.at(base + ".journal.jsonl"), whole));
+  folder.note(base, storage::LossEvent{.packets = 7, .cause = "network"});
+  EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
+}
+
 TEST_F(CatalogTest, PagesGoFromTheNewestToTheOldestAndMissNothing) {
   add_days(7);
   Query query{.limit = 3};
