@@ -238,7 +238,6 @@ class JournalReader {
   std::uint64_t damaged_ = 0;
   std::map<std::uint64_t, std::uint64_t> unseen_;  // from number to number (inclusive), below the last
   std::uint64_t unseen_count_ = 0;
-  std::uint64_t damaged_in_a_row_ = 0;  // since the last line that could be read
   std::uint64_t first_bad_line_ = 0;
 };
 
