@@ -142,7 +142,6 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
        {std::pair<std::string_view, Post>{"/api/recording/start", &Router::start},
         {"/api/recording/stop", &Router::stop},
         {"/api/recording/split", &Router::split},
-
         {"/api/recording/marker", &Router::mark}}) {
     const auto segment = segment_after(path, prefix);
     if (!segment) continue;

@@ -36,8 +36,10 @@ void Archivist::keep() {
 }
 
 void Archivist::look_again() {
-  if (!keeps_) return;
+  // One that has not begun yet sees this as well.
+  if (!keeps_ || look_queued_.exchange(true)) return;
   thread_.post([this] {
+    look_queued_ = false;
     // An error is said by the next answer, and by maintain().
     if (auto done = catalog_.synchronize(io::read_wall_clock()); !done && !stopping_) {
       log::debug("the catalog is not in line: {}", done.error().message);

@@ -54,6 +54,7 @@ class Archivist {
   io::Timer timer_;
 
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> look_queued_ = false;
   // The thread's.
   archive::Catalog catalog_;
   bool finished_halfway_ = false;  // what an earlier process had begun to remove

@@ -201,9 +201,14 @@ bool Catalog::is_as_known(const std::string& name, const Listing& listing, const
 
 IndexedJournal Catalog::read(const std::string& name, JournalState state, const storage::SizeOf& size_of) {
   const std::string path = storage::folder_prefix(folder_) + name;
-  Unfinished& journal = unfinished_[name];
-  auto done = read_on(path, journal);
-  auto recording = done ? storage::summarize(disk_, folder_, name, journal.outline, size_of)
+  auto& journal = unfinished_[name];
+  const auto entry = disk_.look(path);
+  // One that has become shorter than what was read of it is another.
+  if (!journal || (entry && entry->size < journal->reader.whole_size())) {
+    journal = std::make_unique<Unfinished>();
+  }
+  auto done = read_on(path, journal->reader);
+  auto recording = done ? storage::summarize(disk_, folder_, name, journal->outline, size_of)
                         : std::unexpected(std::move(done.error()));
   IndexedJournal row{.name = name, .state = state};
   if (recording) {
@@ -214,20 +219,22 @@ IndexedJournal Catalog::read(const std::string& name, JournalState state, const 
   if (!recording || row.recording.end == storage::RecordingEnd::ended) {
     unfinished_.erase(name);
   } else {
-    journal.shown = row;
+    journal->shown = row;
   }
   return row;
 }
 
-// Only whole lines count as read: a torn one may be cut off and written anew.
-Result<void> Catalog::read_on(const std::string& path, Unfinished& journal) {
-  const auto entry = disk_.look(path);
-  if (!entry) return std::unexpected(entry.error());
-  if (entry->size < journal.read_to) journal = {};
-  storage::JournalReader reader([&](storage::JournalEntry&& line) { journal.outline.take(std::move(line)); });
-  if (auto done = storage::read_journal(disk_, path, reader, journal.read_to); !done) return done;
-  journal.read_to += reader.whole_size();
-  return {};
+// The reader is given whole lines only: a torn one may be cut off and written anew.
+Result<void> Catalog::read_on(const std::string& path, storage::JournalReader& reader) {
+  std::uint64_t piece = std::uint64_t{1} << 20;
+  while (true) {
+    const auto bytes = disk_.read(path, reader.whole_size(), piece);
+    if (!bytes) return std::unexpected(bytes.error());
+    const std::size_t lines = as_text(*bytes).rfind('\n') + 1;  // 0: there is none
+    reader.feed(Bytes(*bytes).first(lines));
+    if (bytes->size() < piece) return {};
+    if (lines == 0) piece *= 2;
+  }
 }
 
 // False: one is gone.
@@ -242,7 +249,7 @@ Result<bool> Catalog::look_at_unfinished() {
   for (const std::string& name : names) {
     const auto entry = disk_.look(storage::folder_prefix(folder_) + name);
     if (!entry) return false;
-    const IndexedJournal shown = unfinished_.at(name).shown;
+    const IndexedJournal shown = unfinished_.at(name)->shown;
     IndexedJournal row = read(name, state_of(*entry), size_of);
     if (row.recording != shown.recording || row.problem != shown.problem) put.push_back(std::move(row));
   }

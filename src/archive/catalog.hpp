@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "storage/disk.hpp"
+#include "storage/journal.hpp"
 #include "storage/outline.hpp"
 
 namespace holdfast::archive {
@@ -56,11 +57,15 @@ class Catalog {
   Result<std::vector<storage::RecordingSummary>> find(std::string_view recording_id, WallTime now);
 
  private:
-  // A journal that has not ended, read up to an offset.
+  // A journal that has not ended, with the reader that has read it so far.
   struct Unfinished {
     storage::Outline outline;
-    std::uint64_t read_to = 0;
+    storage::JournalReader reader{[this](storage::JournalEntry&& entry) { outline.take(std::move(entry)); }};
     IndexedJournal shown;  // in the index
+
+    Unfinished() = default;
+    Unfinished(const Unfinished&) = delete;
+    Unfinished& operator=(const Unfinished&) = delete;
   };
   using Listing = std::map<std::string, storage::DirectoryEntry>;
 
@@ -76,7 +81,7 @@ class Catalog {
   Result<bool> look_at_unfinished();
   bool is_as_known(const std::string& name, const Listing& listing, const KnownJournal& known) const;
   IndexedJournal read(const std::string& name, JournalState state, const storage::SizeOf& size_of);
-  Result<void> read_on(const std::string& path, Unfinished& journal);
+  Result<void> read_on(const std::string& path, storage::JournalReader& reader);
 
   storage::Disk& disk_;
   const std::string folder_;
@@ -87,7 +92,7 @@ class Catalog {
   bool in_line_ = false;        // ever, with this index
   WallTime folder_modified_{};  // when it was last brought in line
   bool unsettled_ = true;       // the folder may have changed since, within the grain of its time
-  std::map<std::string, Unfinished> unfinished_;
+  std::map<std::string, std::unique_ptr<Unfinished>> unfinished_;
   std::atomic<bool> stopped_ = false;
 };
 

@@ -25,6 +25,14 @@ bool may_be_part(const std::string& name) {
   return storage::is_plain_name(name) && !storage::base_of_journal(name) && name != storage::removals_name;
 }
 
+// "a.ts.tail", "a.ts.tail2"; not "a.ts.tailor".
+bool is_tail_of(std::string_view part, std::string_view name) {
+  constexpr std::string_view word = ".tail";
+  if (part.empty() || !name.starts_with(part)) return false;
+  name.remove_prefix(part.size());
+  return name.starts_with(word) && name.find_first_not_of("0123456789.-_", word.size()) == name.npos;
+}
+
 }  // namespace
 
 std::vector<std::string> files_of(const storage::Outline& outline, const std::string& journal,
@@ -33,7 +41,7 @@ std::vector<std::string> files_of(const storage::Outline& outline, const std::st
     if (!may_be_part(name)) return false;
     return std::ranges::any_of(outline.parts,
                                [&](const storage::PartEvent& part) {
-                                 return name == part.file || (name.starts_with(part.file + ".tail"));
+                                 return name == part.file || is_tail_of(part.file, name);
                                }) ||
            std::ranges::find(outline.kept_files, name) != outline.kept_files.end();
   };

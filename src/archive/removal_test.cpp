@@ -60,6 +60,7 @@ TEST_F(RemovalTest, TakesWhatTheJournalNamesAndTheJournalAndSaysSo) {
   folder.end(base);
   const std::string other = folder.add_ended("m", day_one + days(1));
   folder.create("holiday.ts", as_bytes("not ours"));
+  folder.create(base + ".ts.tailor", as_bytes("the tailor's"));
   folder.create(base + ".txt", as_bytes("a note of the user's"));
 
   const auto removed = remove(base);
@@ -67,8 +68,8 @@ TEST_F(RemovalTest, TakesWhatTheJournalNamesAndTheJournalAndSaysSo) {
   EXPECT_THAT(removed->files, ElementsAre(base + ".cut", base + ".ts", base + ".ts.tail",
                                           base + "_part002.ts", base + ".journal.jsonl"));
   for (const std::string& name : removed->files) EXPECT_FALSE(folder.has(name)) << name;
-  for (const std::string& name :
-       {other + ".ts", other + ".journal.jsonl", std::string("holiday.ts"), base + ".txt"})
+  for (const std::string& name : {other + ".ts", other + ".journal.jsonl", std::string("holiday.ts"),
+                                  base + ".txt", base + ".ts.tailor"})
     EXPECT_TRUE(folder.has(name)) << name;
 
   const auto lines = account();

@@ -177,5 +177,25 @@ TEST_F(PosixDiskTest, HoldsARecordingFromTheFirstByteToTheEnd) {
   EXPECT_EQ(content("new/folder/" + storage::part_name(base, 1, "ts")), std::string(188'000, 'G'));
 }
 
+TEST_F(PosixDiskTest, AFoldersTimeTellsThatANameInItCameAndAFilesThatItGrew) {
+  ASSERT_TRUE(disk.make_directories(at("folder")));
+  const std::filesystem::path inner = at("folder");
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  std::filesystem::last_write_time(inner, long_ago);
+  const auto before = disk.look(at("folder"));
+  ASSERT_TRUE(before && before->is_directory);
+  auto file = disk.create(at("folder/a"));
+  EXPECT_GT(disk.look(at("folder"))->modified, before->modified);
+  std::filesystem::last_write_time(inner, long_ago);
+  std::filesystem::last_write_time(inner / "a", long_ago);
+  ASSERT_TRUE((*file)->append(as_bytes("more")));
+  const auto grown = disk.look(at("folder/a"));
+  EXPECT_EQ(grown->size, 4U);
+  EXPECT_GT(grown->modified, before->modified);
+  EXPECT_EQ(disk.look(at("folder"))->modified, before->modified) << "no name has changed";
+  EXPECT_EQ(disk.list(at("folder"))->at(0).modified, grown->modified);
+  EXPECT_EQ(disk.look(at("nowhere")).error().code, ErrorCode::not_found);
+}
+
 }  // namespace
 }  // namespace holdfast::io

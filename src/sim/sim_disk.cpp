@@ -276,8 +276,10 @@ void SimDisk::put(const std::string& path, ByteVector data) {
   node->number = files_made_++;
   node->synced = data.size();
   node->data = std::move(data);
+  node->modified = tick();
   files_[path] = node;
-  directories_.emplace(parent_of(path), tick());
+  directories_.emplace(parent_of(path), WallTime{});
+  touch_parent(path);
 }
 
 void SimDisk::cut_power(std::uint64_t kept) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/file_writer.hpp"
+
 namespace holdfast::storage {
 namespace {
 
@@ -12,17 +14,18 @@ struct End {
   std::uint64_t whole_size = 0;
 };
 
-// Journals grow long, and all that counts is at the end: twice as much of it is read until there is a line
-// that can be.
+// Journals grow long, and all that counts is at the end: more than a writer ever repeats there after a failed
+// sync, and then twice as much each time until there is a line that can be read.
 Result<End> find_end(Disk& disk, const std::string& path, std::uint64_t size) {
-  for (std::uint64_t tail = std::uint64_t{64} << 10;; tail *= 2) {
+  constexpr std::uint64_t enough = 4 * FileWriter::max_pending;
+  for (std::uint64_t tail = enough;; tail *= 2) {
     const std::uint64_t from = size > tail ? size - tail : 0;
     const auto bytes = disk.read(path, from, size - from);
     if (!bytes) return std::unexpected(bytes.error());
     End end;
-    JournalReader reader([&](JournalEntry&& entry) { end.pts = entry.pts; });
+    JournalReader reader([&](JournalEntry&& entry) { end.pts = std::max(end.pts, entry.pts); });
     reader.feed(*bytes);
-    end.next_number = reader.next_number();
+    end.next_number = reader.last_number() + 1;
     end.whole_size = from + reader.whole_size();
     if (reader.last_number() > 0 || from == 0) return end;
   }

@@ -55,22 +55,22 @@ TEST_F(AppendToJournalTest, ATornLastLineIsCutOff) {
   EXPECT_FALSE(after.torn);
 }
 
-TEST_F(AppendToJournalTest, ADamagedLastLineKeepsItsPlaceAndItsNumber) {
+TEST_F(AppendToJournalTest, ADamagedLastLineKeepsItsPlace) {
   write(as_bytes("{\"n\":3 and something else\n"));
   ASSERT_TRUE(append_to_journal(disk, path, MarkerEvent{"x"}, wall));
   const Journal after = journal();
   EXPECT_EQ(after.damaged, 1U);
   EXPECT_EQ(after.missing, 0U);
-  EXPECT_EQ(after.entries.back().number, 4U);
+  EXPECT_EQ(after.entries.size(), 3U);
 }
 
 TEST_F(AppendToJournalTest, TheEndOfALongJournalIsFoundAlsoBehindMuchDamage) {
   for (int i = 0; i < 3'000; ++i) write_lines({MarkerEvent{std::string(40, 'm')}});
-  write(ByteVector(200'000, 'x'));
+  write(ByteVector(20'000'000, 'x'));
   write(as_bytes("\n"));
   ASSERT_TRUE(append_to_journal(disk, path, ProtectEvent{false}, wall));
   const Journal after = journal();
-  EXPECT_EQ(after.entries.back().number, lines + 2);
+  EXPECT_EQ(after.entries.back().number, lines + 1);
   EXPECT_EQ(after.missing, 0U);
 }
 

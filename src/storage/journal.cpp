@@ -324,11 +324,9 @@ void JournalReader::read_line(std::string_view line) {
   const Line kind = parse_line(line, entry);
   if (kind == Line::damaged) {
     ++damaged_;
-    ++damaged_in_a_row_;
     if (first_bad_line_ == 0) first_bad_line_ = last_number_ + 1;
     return;
   }
-  damaged_in_a_row_ = 0;
   if (!is_new(entry.number)) return;
   if (kind == Line::known) {
     take_(std::move(entry));

@@ -217,8 +217,6 @@ class JournalReader {
   std::uint64_t whole_size() const { return whole_size_; }
   // Of the last line that was read; 0: none.
   std::uint64_t last_number() const { return last_number_; }
-  // That a line written behind these must have: damaged lines at the end had numbers, too.
-  std::uint64_t next_number() const { return last_number_ + damaged_in_a_row_ + 1; }
   // Lines of a newer version; left out.
   std::uint64_t unknown() const { return unknown_; }
   // Lines that cannot be read, or whose CRC is not theirs; left out. And lines that are not there, going by
@@ -240,7 +238,6 @@ class JournalReader {
   std::uint64_t damaged_ = 0;
   std::map<std::uint64_t, std::uint64_t> unseen_;  // from number to number (inclusive), below the last
   std::uint64_t unseen_count_ = 0;
-  std::uint64_t damaged_in_a_row_ = 0;  // since the last line that could be read
   std::uint64_t first_bad_line_ = 0;
 };
 

@@ -171,13 +171,15 @@ def test_an_mp4_made_faststart_has_its_checksum_in_the_journal(service, stream):
     program = service()
     recording_id = record(program, "faststart", seconds=3, format="mp4")
     program.wait_for_state("faststart", "stopped")
-    path = program.recordings / f"{recording_id}.mp4"
-    data = path.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")
+    # An encoder that finds its feet may begin a part of its own.
+    parts = {event["number"]: event["file"] for event in events(program, recording_id) if event["event"] == "part"}
+    contents = {number: (program.recordings / name).read_bytes() for number, name in parts.items()}
+    for data in contents.values():
+        assert data.index(b"moov") < data.index(b"mdat")
     replaced = [event for event in events(program, recording_id) if event["event"] == "replaced"]
-    assert [(e["part"], e["bytes"], e["crc32c"], e["reason"]) for e in replaced] == \
-        [(1, len(data), f"{crc32c(data):08x}", "faststart")]
-    assert recordings(program)["recordings"][0]["file_size_bytes"] == len(data)
+    assert sorted((e["part"], e["bytes"], e["crc32c"], e["reason"]) for e in replaced) == \
+        [(number, len(data), f"{crc32c(data):08x}", "faststart") for number, data in sorted(contents.items())]
+    assert recordings(program)["recordings"][0]["file_size_bytes"] == sum(map(len, contents.values()))
 
 
 def crc32c(data):
