@@ -51,6 +51,14 @@ constexpr const char* export_footer = R"(Examples:
 
 Nothing is encoded again. A recording that still grows is exported as far as it is now.)";
 
+constexpr const char* verify_footer = R"(Examples:
+  holdfast verify recordings/demo_20261122T164501.250Z.ts
+  holdfast verify --quiet recordings                    for cron: speaks only of what is not sound
+
+Every file is read once, and compared with the checksums of its journal and the rules of its format.
+Exit status: 0 all sound (whole; whole, not checksummed; interrupted; active), 1 damage was found,
+2 wrong usage, or something could not be read. See docs/verify.md.)";
+
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
 class Flags {
@@ -65,6 +73,10 @@ class Flags {
   CLI::Option* add(const std::string& name, const std::string& spelled, const std::string& type,
                    const std::string& help) {
     return command_.add_option(spelled, text(name), help)->type_name(type);
+  }
+  CLI::Option* add_list(const std::string& spelled, const std::string& type, std::vector<std::string>& values,
+                        const std::string& help) {
+    return command_.add_option(spelled, values, help)->type_name(type);
   }
   void add_switch(const std::string& spelled, bool& value, const std::string& help) {
     command_.add_flag(spelled, value, help);
@@ -330,7 +342,7 @@ struct Parser {
     program.footer(program_footer);
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
-    for (CLI::App* command : {&serve, &record, &publish, &exporting, &version_command}) {
+    for (CLI::App* command : {&serve, &record, &publish, &exporting, &verify, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -345,6 +357,13 @@ struct Parser {
     export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
     export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
     export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+    verify.footer(verify_footer);
+    verify_flags
+        .add_list("path", "PATH", verify_options.paths,
+                  "recordings (any part, or the journal), or folders of them")
+        ->required();
+    verify_flags.add_switch("--json", verify_options.json, "one JSON object a recording, a line each");
+    verify_flags.add_switch("--quiet", verify_options.quiet, "say nothing of what is sound");
   }
 
   CLI::App program;
@@ -353,14 +372,17 @@ struct Parser {
   CLI::App& publish =
       *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
   CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
+  CLI::App& verify = *program.add_subcommand("verify", "Check whether recordings are whole.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
   Flags publish_flags{publish};
   Flags export_flags{exporting};
+  Flags verify_flags{verify};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
+  VerifyOptions verify_options;
 };
 
 }  // namespace
@@ -392,6 +414,7 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
+  if (&command == &parser.verify) return std::move(parser.verify_options);
   auto config = read_config(parser.serve_flags, environment);
   if (!config) return std::unexpected(std::move(config.error()));
   return ServeCommand{std::move(*config)};

@@ -171,5 +171,19 @@ TEST(Arguments, export_takes_a_recording_and_an_mp4) {
   EXPECT_THAT(error_of({"export", "a.ts"}), HasSubstr("output"));
 }
 
+TEST(Arguments, verify_takes_any_number_of_paths) {
+  const auto command = parse({"verify", "a.ts", "recordings", "--json", "--quiet"});
+  ASSERT_TRUE(command) << command.error().message;
+  const auto& options = std::get<VerifyOptions>(*command);
+  EXPECT_THAT(options.paths, ElementsAre("a.ts", "recordings"));
+  EXPECT_TRUE(options.json);
+  EXPECT_TRUE(options.quiet);
+  EXPECT_THAT(error_of({"verify"}), HasSubstr("required"));
+}
+
+TEST(Arguments, the_help_of_verify_has_its_exit_statuses) {
+  EXPECT_THAT(printed({"verify", "--help"}), HasSubstr("Exit status: 0 all sound"));
+}
+
 }  // namespace
 }  // namespace holdfast::app

@@ -57,6 +57,9 @@ int execute(const PublishOptions& options) {
 int execute(const ExportOptions& options) {
   return run_export(options);
 }
+int execute(const VerifyOptions& options) {
+  return run_verify(options);
+}
 int execute(const PrintCommand& command) {
   return std::fwrite(command.text.data(), 1, command.text.size(), stdout) == command.text.size() ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/start_request.hpp"
 #include "app/config.hpp"
@@ -11,7 +12,7 @@
 namespace holdfast::app {
 
 // What each command of the command line was told; all checked. A command returns the process's exit status:
-// 0, or 1 after it has said on stderr what went wrong.
+// 0, or 1 after it has said on stderr what went wrong. `verify` has one more (docs/verify.md).
 
 struct RecordOptions {
   std::string room;         // empty: from config.livekit_room and mint_id
@@ -48,9 +49,16 @@ struct ExportOptions {
   bool overwrite = false;
 };
 
+struct VerifyOptions {
+  std::vector<std::string> paths;  // recordings, journals, folders
+  bool json = false;
+  bool quiet = false;  // nothing about what is sound
+};
+
 int run_serve(const Config& config);
 int run_record(const Config& config, const RecordOptions& options);
 int run_publish(const PublishOptions& options);
 int run_export(const ExportOptions& options);
+int run_verify(const VerifyOptions& options);
 
 }  // namespace holdfast::app

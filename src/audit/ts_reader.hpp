@@ -1,0 +1,116 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "audit/structure.hpp"
+#include "container/ts_packet.hpp"
+
+namespace holdfast::audit {
+
+// The shorter way round from `a` to `b` on the clock of 33 bits.
+std::int64_t ts_distance(std::uint64_t a, std::uint64_t b);
+
+// What the header of a PES packet says (ISO/IEC 13818-1 section 2.4.3.6).
+struct PesHeader {
+  std::uint8_t stream_id = 0;
+  std::size_t length = 0;  // PES_packet_length: of what follows it; 0: open
+  std::size_t size = 0;    // of the header: the payload begins there
+  bool has_pts = false;
+  bool markers = true;  // all marker bits are set
+  std::uint64_t pts = 0;
+  std::uint64_t dts = 0;
+};
+std::optional<PesHeader> parse_pes_header(Bytes body);
+
+// One packet, taken apart. Nothing of it is copied.
+struct TsPacket {
+  std::uint16_t pid = 0;
+  bool unit_start = false;
+  bool transport_error = false;
+  bool scrambled = false;
+  bool has_adaptation = false;
+  bool has_payload = false;
+  bool discontinuity = false;
+  bool random_access = false;
+  std::uint8_t continuity = 0;
+  std::optional<std::uint64_t> pcr{};  // base, 33 bits
+  Bytes payload{};
+};
+// 188 bytes that begin with 0x47; nothing when they contradict themselves.
+std::optional<TsPacket> parse_ts_packet(Bytes packet);
+
+// The streams of a PMT section, its CRC checked (sections 2.4.4.8 and 2.4.4.9).
+struct PmtStream {
+  std::uint16_t pid = 0;
+  media::Kind kind = media::Kind::video;
+  std::string codec{};
+};
+struct Pmt {
+  std::uint16_t pcr_pid = 0;
+  std::vector<PmtStream> streams{};
+};
+// `payload`: of the packet in which the section begins.
+std::optional<std::uint16_t> parse_pat(Bytes payload);  // the PID of the first program's PMT
+std::optional<Pmt> parse_pmt(Bytes payload);
+
+// Checks MPEG-TS: packets, continuity, tables, clock references, PES headers and times.
+class TsReader final : public StructureReader {
+ public:
+  TsReader(Findings& findings, std::string file, Rules rules, media::Ticks near);
+
+  void feed(Bytes bytes) override;
+  void finish(Ending ending) override;
+
+ private:
+  static constexpr std::size_t size = container::ts::packet_size;
+  // To be in step again, so many packets must begin where they should.
+  static constexpr std::size_t in_step = 3;
+  // Of a frame's beginning: where its parameter sets are.
+  static constexpr std::size_t look = 512;
+
+  struct Stream {
+    std::uint16_t pid = 0;
+    std::size_t track = 0;
+    bool in_pes = false;
+    bool broken = false;  // until its next unit
+    std::uint64_t begun_at = 0;
+    std::size_t expected = 0;  // bytes after PES_packet_length; 0: open
+    std::size_t got = 0;
+    bool random_access = false;
+    std::optional<std::uint64_t> last_dts{};
+    ByteVector head{};  // of a key frame
+  };
+  static constexpr std::uint8_t never_seen = 0xff;
+  static constexpr std::uint8_t no_stream = 0xff;
+
+  std::optional<std::uint64_t> packet_at(std::uint64_t offset) const override { return offset / size; }
+  // Gives how many bytes it needs no longer.
+  std::size_t consume(Bytes bytes, bool last);
+  void read_packet(Bytes bytes);
+  void check_continuity(const TsPacket& packet, Bytes bytes);
+  void read_clock(const TsPacket& packet);
+  void read_pat(const TsPacket& packet);
+  void read_pmt(const TsPacket& packet);
+  void read_payload(Stream& stream, const TsPacket& packet);
+  void begin_unit(Stream& stream, const TsPacket& packet);
+  void end_unit(Stream& stream);
+  void check_times(Stream& stream, const PesHeader& header);
+  void look_at_head(Stream& stream);
+  media::Ticks unwrap(std::uint64_t time) const;
+
+  ByteVector rest_;           // less than a packet, or what is looked through to be in step again
+  std::uint64_t offset_ = 0;  // of the packet being read
+  std::optional<std::uint64_t> lost_at_;
+
+  std::array<std::uint8_t, 0x2000> continuity_;
+  std::array<std::uint8_t, 0x2000> stream_of_;
+  std::vector<Stream> streams_;
+  std::uint16_t pmt_pid_ = 0xffff;
+  std::uint16_t pcr_pid_ = 0xffff;
+  std::optional<std::uint64_t> pcr_;
+  bool any_table_ = false;
+  media::Ticks time_;  // unwrapped, the last
+};
+
+}  // namespace holdfast::audit
