@@ -59,6 +59,14 @@ Every file is read once, and compared with the checksums of its journal and the 
 Exit status: 0 all sound (whole; whole, not checksummed; interrupted; active), 1 damage was found,
 2 wrong usage, or something could not be read. See docs/verify.md.)";
 
+constexpr const char* repair_footer = R"(Examples:
+  holdfast repair demo.ts                      makes demo_repaired.ts and its journal
+  holdfast repair old.h264 -o old.ts --fps 25  of raw H.264, which has no times
+
+The input is never written to. A damaged MPEG-TS loses the frames that are not whole, a cut MP4 or Matroska the
+fragment or cluster that is not; what stays is untouched and at its time. A sound file without journal gets one and
+is not copied. What was left out is said, and stands in the journal. See docs/verify.md.)";
+
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
 class Flags {
@@ -320,6 +328,35 @@ Result<Command> read_export(Flags& flags, ExportOptions options) {
   return options;
 }
 
+// "25", "29.97" or "30000/1001".
+std::optional<audit::FrameRate> parse_frame_rate(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::size_t dot = text.find('.');
+  std::optional<std::uint32_t> frames, seconds = 1;
+  if (slash != std::string_view::npos) {
+    frames = parse_whole<std::uint32_t>(text.substr(0, slash), 1, 10'000'000);
+    seconds = parse_whole<std::uint32_t>(text.substr(slash + 1), 1, 10'000'000);
+  } else if (dot != std::string_view::npos && text.size() - dot == 3) {
+    frames = parse_whole<std::uint32_t>(std::string(text.substr(0, dot)) + std::string(text.substr(dot + 1)),
+                                        1, 100'000);
+    seconds = 100;
+  } else {
+    frames = parse_whole<std::uint32_t>(text, 1, 1000);
+  }
+  if (!frames || !seconds || *frames < *seconds / 10 || *frames / *seconds > 1000) return std::nullopt;
+  return audit::FrameRate{*frames, *seconds};
+}
+
+Result<Command> read_repair(Flags& flags, RepairOptions options) {
+  options.input = flags.get("input");
+  options.output = flags.get("output");
+  if (const std::string& rate = flags.get("fps"); !rate.empty()) {
+    options.frame_rate = parse_frame_rate(rate);
+    if (!options.frame_rate) return wrong("--fps", "frames a second such as 25, 29.97 or 30000/1001");
+  }
+  return options;
+}
+
 // CLI11 would only say that it did not expect the word.
 Error unexpected_word(const CLI::App& command, const std::string& given) {
   const std::string word = given.substr(0, given.find('='));
@@ -342,7 +379,7 @@ struct Parser {
     program.footer(program_footer);
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
-    for (CLI::App* command : {&serve, &record, &publish, &exporting, &verify, &version_command}) {
+    for (CLI::App* command : {&serve, &record, &publish, &exporting, &verify, &repair, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -357,6 +394,12 @@ struct Parser {
     export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
     export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
     export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+    repair.footer(repair_footer);
+    repair_flags.add("input", "input", "INPUT", "a .ts, .mp4 or .mkv, or raw H.264 (Annex B)")->required();
+    repair_flags.add("output", "-o,--output", "FILE", "[INPUT's name with _repaired]");
+    repair_flags.add("fps", "--fps", "NUMBER", "of raw H.264: frames a second [as its SPS says, else 30]");
+    repair_flags.add_switch("--overwrite", repair_options.overwrite,
+                            "replace output and journal if they exist");
     verify.footer(verify_footer);
     verify_flags
         .add_list("path", "PATH", verify_options.paths,
@@ -373,16 +416,19 @@ struct Parser {
       *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
   CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
   CLI::App& verify = *program.add_subcommand("verify", "Check whether recordings are whole.");
+  CLI::App& repair = *program.add_subcommand("repair", "Make a file whole again, as far as it can be.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
   Flags publish_flags{publish};
   Flags export_flags{exporting};
   Flags verify_flags{verify};
+  Flags repair_flags{repair};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
   VerifyOptions verify_options;
+  RepairOptions repair_options;
 };
 
 }  // namespace
@@ -414,6 +460,7 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
+  if (&command == &parser.repair) return read_repair(parser.repair_flags, parser.repair_options);
   if (&command == &parser.verify) return std::move(parser.verify_options);
   auto config = read_config(parser.serve_flags, environment);
   if (!config) return std::unexpected(std::move(config.error()));

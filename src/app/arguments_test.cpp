@@ -185,5 +185,19 @@ TEST(Arguments, the_help_of_verify_has_its_exit_statuses) {
   EXPECT_THAT(printed({"verify", "--help"}), HasSubstr("Exit status: 0 all sound"));
 }
 
+TEST(Arguments, repair_takes_a_frame_rate_in_any_of_three_forms) {
+  const auto rate = [](const char* text) {
+    const auto command = parse({"repair", "old.h264", "-o", "new.ts", "--fps", text});
+    const auto given = command ? std::get<RepairOptions>(*command).frame_rate : std::nullopt;
+    return given ? std::pair(given->frames, given->seconds) : std::pair(0u, 0u);
+  };
+  EXPECT_EQ(rate("25"), std::pair(25u, 1u));
+  EXPECT_EQ(rate("29.97"), std::pair(2997u, 100u));
+  EXPECT_EQ(rate("30000/1001"), std::pair(30000u, 1001u));
+  EXPECT_EQ(rate("0"), std::pair(0u, 0u));
+  EXPECT_EQ(rate("fast"), std::pair(0u, 0u));
+  EXPECT_THAT(error_of({"repair", "old.h264", "--fps", "1/0"}), HasSubstr("--fps must be"));
+}
+
 }  // namespace
 }  // namespace holdfast::app

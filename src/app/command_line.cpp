@@ -60,6 +60,9 @@ int execute(const ExportOptions& options) {
 int execute(const VerifyOptions& options) {
   return run_verify(options);
 }
+int execute(const RepairOptions& options) {
+  return run_repair(options);
+}
 int execute(const PrintCommand& command) {
   return std::fwrite(command.text.data(), 1, command.text.size(), stdout) == command.text.size() ? 0 : 1;
 }

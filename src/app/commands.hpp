@@ -6,6 +6,7 @@
 
 #include "api/start_request.hpp"
 #include "app/config.hpp"
+#include "audit/repair.hpp"
 #include "base/time.hpp"
 #include "media/frame.hpp"
 
@@ -55,10 +56,18 @@ struct VerifyOptions {
   bool quiet = false;  // nothing about what is sound
 };
 
+struct RepairOptions {
+  std::string input;
+  std::string output;  // empty: beside the input, under a name of its own
+  bool overwrite = false;
+  std::optional<audit::FrameRate> frame_rate;  // of raw H.264
+};
+
 int run_serve(const Config& config);
 int run_record(const Config& config, const RecordOptions& options);
 int run_publish(const PublishOptions& options);
 int run_export(const ExportOptions& options);
 int run_verify(const VerifyOptions& options);
+int run_repair(const RepairOptions& options);
 
 }  // namespace holdfast::app

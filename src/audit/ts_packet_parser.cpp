@@ -139,8 +139,10 @@ std::optional<Pmt> parse_pmt(Bytes payload) {
     const std::uint8_t type = reader.read_u8();
     const std::uint16_t pid = reader.read_u16() & 0x1fff;
     const Bytes descriptors = reader.read_bytes(reader.read_u16() & 0xfff);
-    if (auto stream = describe(pid, type, descriptors); stream && reader.ok()) {
+    if (auto stream = describe(pid, type, descriptors)) {
       pmt.streams.push_back(*std::move(stream));
+    } else {
+      pmt.others.push_back(pid);
     }
   }
   if (!reader.ok()) return std::nullopt;

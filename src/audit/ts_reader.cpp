@@ -42,36 +42,9 @@ TsReader::TsReader(Findings& findings, std::string file, Rules rules, Ticks near
   stream_of_.fill(no_stream);
 }
 
-void TsReader::feed(Bytes bytes) {
-  while (!rest_.empty() && !bytes.empty()) {
-    // As much as settles what was left over; then on within the piece itself, uncopied.
-    const std::size_t before = rest_.size();
-    const std::size_t taken = std::min<std::size_t>(bytes.size(), 16 * size);
-    rest_.insert(rest_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
-    const std::size_t used = consume(rest_, false);
-    if (used < before) {
-      rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(used));
-      bytes = bytes.subspan(taken);
-      continue;
-    }
-    rest_.clear();
-    bytes = bytes.subspan(used - before);
-  }
-  if (bytes.empty()) return;
-  const Bytes left = bytes.subspan(consume(bytes, false));
-  rest_.assign(left.begin(), left.end());
-}
-
 void TsReader::finish(Ending ending) {
-  const std::size_t used = consume(rest_, true);
-  if (lost_at_) {
-    fault(What::structure, *lost_at_, "{} bytes up to the end are no packets", offset_ - *lost_at_);
-  }
-  if (used < rest_.size()) {
-    const auto severity = ending == Ending::whole ? Severity::fault : Severity::note;
-    report(ending == Ending::whole ? What::structure : What::tail, severity, offset_,
-           fmt::format("ends with {} bytes of a packet of 188", rest_.size() - used));
-  }
+  ending_ = ending;
+  sync_.finish(*this);
   for (Stream& stream : streams_) {
     if (ending == Ending::cut && stream.in_pes && stream.expected > stream.got) {
       report(What::tail, Severity::note, stream.begun_at, "the last frame is not whole");
@@ -82,45 +55,24 @@ void TsReader::finish(Ending ending) {
   if (!any_table_) fault(What::tables, 0, "no program tables (PAT, PMT): nothing can be played");
 }
 
-std::size_t TsReader::consume(Bytes bytes, bool last) {
-  std::size_t at = 0;
-  while (bytes.size() - at >= size) {
-    const Bytes rest = bytes.subspan(at);
-    if (rest[0] == container::ts::sync_byte && !lost_at_) {
-      read_packet(rest.first(size));
-      at += size;
-      offset_ += size;
-      structure_.whole_bytes = offset_;
-      continue;
-    }
-    if (!last && rest.size() < in_step * size + size) break;  // must see farther
-    bool found = rest[0] == container::ts::sync_byte;
-    for (std::size_t i = 1; i < in_step && found; ++i) {
-      found = i * size >= rest.size() || rest[i * size] == container::ts::sync_byte;
-    }
-    if (found && lost_at_) {
-      fault(What::structure, *lost_at_, "{} bytes are no packets", offset_ - *lost_at_);
-      lost_at_.reset();
-      continue;
-    }
-    if (!lost_at_) {
-      // One byte may be wrong in a packet that is in its place.
-      if (rest.size() >= 2 * size && rest[size] == container::ts::sync_byte) {
-        fault(What::structure, offset_, "a packet without its sync byte");
-        at += size;
-        offset_ += size;
-        continue;
-      }
-      lost_at_ = offset_;
-    }
-    ++at;
-    ++offset_;
-  }
-  if (last && lost_at_) {
-    offset_ += bytes.size() - at;
-    at = bytes.size();
-  }
-  return at;
+void TsReader::take_packet(std::uint64_t offset, Bytes packet) {
+  offset_ = offset;
+  read_packet(packet);
+  structure_.whole_bytes = offset + size;
+}
+
+void TsReader::take_unmarked(std::uint64_t offset) {
+  fault(What::structure, offset, "a packet without its sync byte");
+}
+
+void TsReader::take_noise(std::uint64_t from, std::uint64_t to) {
+  fault(What::structure, from, "{} bytes are no packets", to - from);
+}
+
+void TsReader::take_rest(std::uint64_t offset, std::size_t bytes) {
+  const bool whole = ending_ == Ending::whole;
+  report(whole ? What::structure : What::tail, whole ? Severity::fault : Severity::note, offset,
+         fmt::format("ends with {} bytes of a packet of 188", bytes));
 }
 
 void TsReader::read_packet(Bytes bytes) {
@@ -129,24 +81,29 @@ void TsReader::read_packet(Bytes bytes) {
   if (packet->pid == null_pid) return;
   if (packet->transport_error) fault(What::structure, offset_, "a packet marked as damaged");
   if (packet->scrambled) return fault(What::structure, offset_, "a scrambled packet");
-  check_continuity(*packet, bytes);
+  check_continuity(*packet);
   if (packet->pcr && packet->pid == pcr_pid_) read_clock(*packet);
   if (!packet->has_payload) return;
   if (packet->pid == 0) return read_pat(*packet);
   if (packet->pid == pmt_pid_) return read_pmt(*packet);
-  if (const std::uint8_t index = stream_of_[packet->pid]; index != no_stream) {
+  if (const std::uint8_t index = stream_of_[packet->pid]; index < other_stream) {
     return read_payload(streams_[index], *packet);
+  } else if (index == other_stream) {
+    return;
   }
+  // Tables of other standards (ETSI EN 300 468 section 5.1.3) have PIDs of their own.
+  constexpr std::uint16_t last_table_pid = 0x1f;
+  if (packet->pid <= last_table_pid && rules() == Rules::anybodys) return;
   irregular(What::structure, offset_, "PID {} is in no table", packet->pid);
 }
 
-void TsReader::check_continuity(const TsPacket& packet, Bytes) {
+void TsReader::check_continuity(const TsPacket& packet) {
   std::uint8_t& last = continuity_[packet.pid];
   const std::uint8_t before = std::exchange(last, packet.continuity);
   if (before == never_seen || packet.discontinuity) return;
   const unsigned want = packet.has_payload ? (before + 1U) & 0xf : before;
   if (packet.continuity == want) return;
-  if (const std::uint8_t index = stream_of_[packet.pid]; index != no_stream && packet.has_payload) {
+  if (const std::uint8_t index = stream_of_[packet.pid]; index < other_stream && packet.has_payload) {
     Stream& stream = streams_[index];
     stream.broken = true;
     stream.in_pes = false;
@@ -163,7 +120,7 @@ void TsReader::read_clock(const TsPacket& packet) {
     const std::int64_t step = ts_distance(*pcr_, *packet.pcr);
     const std::int64_t most = rules() == Rules::ours ? our_pcr_interval : pcr_interval;
     if (step <= 0) {
-      irregular(What::clock, offset_, "the clock (PCR) goes back by {} ms", -step / 90);
+      fault(What::clock, offset_, "the clock (PCR) goes back by {} ms", -step / 90);
     } else if (step > most) {
       irregular(What::clock, offset_, "the clock (PCR) jumps by {} ms", step / 90);
     }
@@ -184,6 +141,9 @@ void TsReader::read_pmt(const TsPacket& packet) {
   if (!pmt) return fault(What::tables, offset_, "a broken PMT");
   any_table_ = true;
   pcr_pid_ = pmt->pcr_pid;
+  for (const std::uint16_t pid : pmt->others) {
+    if (stream_of_[pid] == no_stream) stream_of_[pid] = other_stream;
+  }
   for (const PmtStream& found : pmt->streams) {
     if (stream_of_[found.pid] != no_stream || streams_.size() >= max_streams) continue;
     stream_of_[found.pid] = static_cast<std::uint8_t>(streams_.size());
@@ -245,16 +205,16 @@ void TsReader::begin_unit(Stream& stream, const TsPacket& packet) {
 void TsReader::check_times(Stream& stream, const PesHeader& header) {
   const std::int64_t delay = ts_distance(header.dts, header.pts);
   if (delay < 0 || delay > farthest) {
-    irregular(What::times, offset_, "PID {}: shown {} ms after it is decoded", stream.pid, delay / 90);
+    fault(What::times, offset_, "PID {}: shown {} ms after it is decoded", stream.pid, delay / 90);
   }
   const auto before = std::exchange(stream.last_dts, header.dts);
   if (before && ts_distance(*before, header.dts) <= 0) {
-    irregular(What::times, offset_, "PID {}: times go back by {} ms", stream.pid,
-              -ts_distance(*before, header.dts) / 90);
+    fault(What::times, offset_, "PID {}: times go back by {} ms", stream.pid,
+          -ts_distance(*before, header.dts) / 90);
   }
   if (!pcr_) return;
   if (const std::int64_t lead = ts_distance(*pcr_, header.dts); lead < -farthest || lead > farthest) {
-    irregular(What::times, offset_, "PID {}: a time {} ms from the clock", stream.pid, lead / 90);
+    fault(What::times, offset_, "PID {}: a time {} ms from the clock", stream.pid, lead / 90);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "audit/structure.hpp"
+#include "audit/ts_sync.hpp"
 #include "container/ts_packet.hpp"
 
 namespace holdfast::audit {
@@ -49,23 +50,22 @@ struct PmtStream {
 struct Pmt {
   std::uint16_t pcr_pid = 0;
   std::vector<PmtStream> streams{};
+  std::vector<std::uint16_t> others{};  // PIDs of what is neither audio nor video that we know
 };
 // `payload`: of the packet in which the section begins.
 std::optional<std::uint16_t> parse_pat(Bytes payload);  // the PID of the first program's PMT
 std::optional<Pmt> parse_pmt(Bytes payload);
 
 // Checks MPEG-TS: packets, continuity, tables, clock references, PES headers and times.
-class TsReader final : public StructureReader {
+class TsReader final : public StructureReader, private TsSync::Sink {
  public:
   TsReader(Findings& findings, std::string file, Rules rules, media::Ticks near);
 
-  void feed(Bytes bytes) override;
+  void feed(Bytes bytes) override { sync_.feed(bytes, *this); }
   void finish(Ending ending) override;
 
  private:
   static constexpr std::size_t size = container::ts::packet_size;
-  // To be in step again, so many packets must begin where they should.
-  static constexpr std::size_t in_step = 3;
   // Of a frame's beginning: where its parameter sets are.
   static constexpr std::size_t look = 512;
 
@@ -82,13 +82,17 @@ class TsReader final : public StructureReader {
     ByteVector head{};  // of a key frame
   };
   static constexpr std::uint8_t never_seen = 0xff;
+  // What stream_of_ has of a PID that is no stream of ours.
   static constexpr std::uint8_t no_stream = 0xff;
+  static constexpr std::uint8_t other_stream = 0xfe;
 
   std::optional<std::uint64_t> packet_at(std::uint64_t offset) const override { return offset / size; }
-  // Gives how many bytes it needs no longer.
-  std::size_t consume(Bytes bytes, bool last);
+  void take_packet(std::uint64_t offset, Bytes packet) override;
+  void take_unmarked(std::uint64_t offset) override;
+  void take_noise(std::uint64_t from, std::uint64_t to) override;
+  void take_rest(std::uint64_t offset, std::size_t bytes) override;
   void read_packet(Bytes bytes);
-  void check_continuity(const TsPacket& packet, Bytes bytes);
+  void check_continuity(const TsPacket& packet);
   void read_clock(const TsPacket& packet);
   void read_pat(const TsPacket& packet);
   void read_pmt(const TsPacket& packet);
@@ -99,9 +103,9 @@ class TsReader final : public StructureReader {
   void look_at_head(Stream& stream);
   media::Ticks unwrap(std::uint64_t time) const;
 
-  ByteVector rest_;           // less than a packet, or what is looked through to be in step again
+  TsSync sync_;
+  Ending ending_ = Ending::whole;
   std::uint64_t offset_ = 0;  // of the packet being read
-  std::optional<std::uint64_t> lost_at_;
 
   std::array<std::uint8_t, 0x2000> continuity_;
   std::array<std::uint8_t, 0x2000> stream_of_;

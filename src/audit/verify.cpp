@@ -50,24 +50,37 @@ std::string base_of_part(std::string_view name) {
   return std::string(name);
 }
 
-Result<std::vector<Target>> targets_of_folder(storage::Disk& disk, const std::string& folder,
-                                              const Sizes& sizes) {
+// The files that a journal names; whether others may have been on its damaged lines.
+struct Named {
+  std::set<std::string> files;
+  bool maybe_others = false;
+};
+Named files_of_journal(storage::Disk& disk, const std::string& path) {
+  Named named;
+  storage::JournalReader reader([&](storage::JournalEntry&& entry) {
+    if (auto* part = std::get_if<storage::PartEvent>(&entry.event)) named.files.insert(part->file);
+    if (auto* trimmed = std::get_if<storage::TrimmedEvent>(&entry.event))
+      named.files.insert(trimmed->kept_as);
+  });
+  const auto read = storage::read_journal(disk, path, reader);
+  named.maybe_others = !read || reader.first_bad_line() != 0;
+  return named;
+}
+
+std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& folder, const Sizes& sizes) {
   std::vector<Target> targets;
   std::set<std::string> known;
+  std::set<std::string> maybe_known;  // base names
   for (const auto& [name, size] : sizes) {
-    if (!storage::base_of_journal(name)) continue;
+    const auto base = storage::base_of_journal(name);
+    if (!base) continue;
     targets.push_back({.folder = folder, .journal = name});
-    storage::JournalReader reader([&](storage::JournalEntry&& entry) {
-      if (auto* part = std::get_if<storage::PartEvent>(&entry.event)) known.insert(part->file);
-      if (auto* trimmed = std::get_if<storage::TrimmedEvent>(&entry.event)) known.insert(trimmed->kept_as);
-    });
-    // One that cannot be read is told of when it is verified.
-    if (auto read = storage::read_journal(disk, folder + name, reader); !read) continue;
+    Named named = files_of_journal(disk, folder + name);
+    known.merge(named.files);
+    if (named.maybe_others) maybe_known.emplace(*base);
   }
   for (const auto& [name, size] : sizes) {
-    // A part whose line in the journal was damaged is no recording of its own.
-    const bool has_journal = sizes.contains(storage::journal_name(base_of_part(name)));
-    if (is_media_name(name) && !known.contains(name) && !has_journal) {
+    if (is_media_name(name) && !known.contains(name) && !maybe_known.contains(base_of_part(name))) {
       targets.push_back({.folder = folder, .file = name});
     }
   }
@@ -244,7 +257,8 @@ class RecordingAudit {
     if (growing && story.checksums > 0) size = std::min(size, story.checksummed_to);
     check_size(story, part, open);
     const bool may_be_cut = open || story.unsafe || (growing && size < part.bytes);
-    return read_part(&story, part, size, may_be_cut ? Ending::cut : Ending::whole, Rules::ours);
+    return read_part(&story, part, size, may_be_cut ? Ending::cut : Ending::whole,
+                     story.reason == "repaired" ? Rules::anybodys : Rules::ours);
   }
 
   Result<void> read_part(const PartStory* story, PartReport& part, std::uint64_t size, Ending ending,
@@ -506,7 +520,11 @@ Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string&
   }
   if (storage::base_of_journal(name)) return std::vector{Target{.folder = folder, .journal = name}};
   if (const std::string journal = storage::journal_name(base_of_part(name)); around->contains(journal)) {
-    return std::vector{Target{.folder = folder, .journal = journal}};
+    // Names alone say little: m.mkv may lie beside the journal of m.ts.
+    const Named named = files_of_journal(disk, folder + journal);
+    if (named.maybe_others || named.files.contains(name)) {
+      return std::vector{Target{.folder = folder, .journal = journal}};
+    }
   }
   return std::vector{Target{.folder = folder, .file = name}};
 }
