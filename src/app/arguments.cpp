@@ -59,6 +59,13 @@ Every file is read once, and compared with the checksums of its journal and the 
 Exit status: 0 all sound (whole; whole, not checksummed; interrupted; active), 1 damage was found,
 2 wrong usage, or something could not be read. See docs/verify.md.)";
 
+constexpr const char* inspect_footer = R"(Examples:
+  holdfast inspect recordings/demo_20261122T164501.250Z.ts
+  holdfast inspect --json recordings | jq .duration
+
+Reads the journal, not the media; of a file without journal, its structure. The bar at the end is the recording's time:
+# media, + a gap in part, . a gap, m muted (blocks where the locale is UTF-8).)";
+
 constexpr const char* repair_footer = R"(Examples:
   holdfast repair demo.ts                      makes demo_repaired.ts and its journal
   holdfast repair old.h264 -o old.ts --fps 25  of raw H.264, which has no times
@@ -379,7 +386,8 @@ struct Parser {
     program.footer(program_footer);
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
-    for (CLI::App* command : {&serve, &record, &publish, &exporting, &verify, &repair, &version_command}) {
+    for (CLI::App* command :
+         {&serve, &record, &publish, &exporting, &verify, &inspect, &repair, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -394,6 +402,9 @@ struct Parser {
     export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
     export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
     export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+    inspect.footer(inspect_footer);
+    inspect_flags.add("input", "input", "RECORDING", "any part, or the journal, or a folder")->required();
+    inspect_flags.add_switch("--json", inspect_options.json, "one JSON object a recording, a line each");
     repair.footer(repair_footer);
     repair_flags.add("input", "input", "INPUT", "a .ts, .mp4 or .mkv, or raw H.264 (Annex B)")->required();
     repair_flags.add("output", "-o,--output", "FILE", "[INPUT's name with _repaired]");
@@ -416,6 +427,8 @@ struct Parser {
       *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
   CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
   CLI::App& verify = *program.add_subcommand("verify", "Check whether recordings are whole.");
+  CLI::App& inspect =
+      *program.add_subcommand("inspect", "Tell what is in a recording: tracks, gaps, losses, drift.");
   CLI::App& repair = *program.add_subcommand("repair", "Make a file whole again, as far as it can be.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
@@ -423,11 +436,13 @@ struct Parser {
   Flags publish_flags{publish};
   Flags export_flags{exporting};
   Flags verify_flags{verify};
+  Flags inspect_flags{inspect};
   Flags repair_flags{repair};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
   VerifyOptions verify_options;
+  InspectOptions inspect_options;
   RepairOptions repair_options;
 };
 
@@ -461,6 +476,10 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
   if (&command == &parser.repair) return read_repair(parser.repair_flags, parser.repair_options);
+  if (&command == &parser.inspect) {
+    parser.inspect_options.input = parser.inspect_flags.get("input");
+    return std::move(parser.inspect_options);
+  }
   if (&command == &parser.verify) return std::move(parser.verify_options);
   auto config = read_config(parser.serve_flags, environment);
   if (!config) return std::unexpected(std::move(config.error()));

@@ -20,7 +20,8 @@ struct RecordCommand {
 struct PrintCommand {
   std::string text;
 };
-using Command = std::variant<ServeCommand, RecordCommand, PublishOptions, ExportOptions, VerifyOptions, RepairOptions, PrintCommand>;
+using Command = std::variant<ServeCommand, RecordCommand, PublishOptions, ExportOptions, VerifyOptions,
+                             InspectOptions, RepairOptions, PrintCommand>;
 
 // What the command line asks for, configuration file and environment included. Errors are for people: they
 // say which argument is wrong, and what was probably meant.

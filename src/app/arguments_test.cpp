@@ -199,5 +199,12 @@ TEST(Arguments, repair_takes_a_frame_rate_in_any_of_three_forms) {
   EXPECT_THAT(error_of({"repair", "old.h264", "--fps", "1/0"}), HasSubstr("--fps must be"));
 }
 
+TEST(Arguments, inspect_takes_one_recording) {
+  const auto command = parse({"inspect", "a.ts", "--json"});
+  ASSERT_TRUE(command) << command.error().message;
+  EXPECT_EQ(std::get<InspectOptions>(*command).input, "a.ts");
+  EXPECT_TRUE(std::get<InspectOptions>(*command).json);
+}
+
 }  // namespace
 }  // namespace holdfast::app

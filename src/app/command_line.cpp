@@ -60,6 +60,9 @@ int execute(const ExportOptions& options) {
 int execute(const VerifyOptions& options) {
   return run_verify(options);
 }
+int execute(const InspectOptions& options) {
+  return run_inspect(options);
+}
 int execute(const RepairOptions& options) {
   return run_repair(options);
 }

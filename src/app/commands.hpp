@@ -56,6 +56,11 @@ struct VerifyOptions {
   bool quiet = false;  // nothing about what is sound
 };
 
+struct InspectOptions {
+  std::string input;  // a recording, its journal, or a folder
+  bool json = false;
+};
+
 struct RepairOptions {
   std::string input;
   std::string output;  // empty: beside the input, under a name of its own
@@ -68,6 +73,7 @@ int run_record(const Config& config, const RecordOptions& options);
 int run_publish(const PublishOptions& options);
 int run_export(const ExportOptions& options);
 int run_verify(const VerifyOptions& options);
+int run_inspect(const InspectOptions& options);
 int run_repair(const RepairOptions& options);
 
 }  // namespace holdfast::app

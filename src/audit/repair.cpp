@@ -144,14 +144,11 @@ class Repairing {
     if (targets->size() != 1 || (target_.journal.empty() && target_.file != input_.file())) {
       return fail(ErrorCode::invalid, "{} is a folder: say which file is to be repaired", options_.input);
     }
-    const auto entries =
-        disk_.list(input_.folder.empty()       ? "."
-                   : input_.folder.size() == 1 ? "/"
-                                               : input_.folder.substr(0, input_.folder.size() - 1));
-    if (!entries) return std::unexpected(entries.error());
-    const auto entry = std::ranges::find(*entries, input_.file(), &storage::DirectoryEntry::name);
-    if (entry == entries->end()) return fail(ErrorCode::not_found, "{}: no such file", options_.input);
-    report_.input_bytes = entry->size;
+    const auto sizes = list_files(disk_, input_.folder);
+    if (!sizes) return std::unexpected(sizes.error());
+    const auto size = sizes->find(input_.file());
+    if (size == sizes->end()) return fail(ErrorCode::not_found, "{}: no such file", options_.input);
+    report_.input_bytes = size->second;
     if (target_.journal.empty()) return {};
     const std::string journal = target_.folder + target_.journal;
     if (is_locked(disk_, journal)) {

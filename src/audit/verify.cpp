@@ -1,7 +1,6 @@
 #include "audit/verify.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -20,19 +19,6 @@ constexpr Ticks tolerance = 3 * media::ticks_per_second;
 constexpr Ticks end_tolerance = media::ticks_per_second / 2;
 
 using Sizes = std::map<std::string, std::uint64_t>;
-
-// `folder` ends in '/' or is empty.
-Result<Sizes> list_sizes(storage::Disk& disk, const std::string& folder) {
-  const auto entries = disk.list(folder.empty()  ? "."
-                                 : folder == "/" ? folder
-                                                 : folder.substr(0, folder.size() - 1));
-  if (!entries) return std::unexpected(entries.error());
-  Sizes sizes;
-  for (const auto& entry : *entries) {
-    if (!entry.is_directory) sizes.emplace(entry.name, entry.size);
-  }
-  return sizes;
-}
 
 bool is_media_name(std::string_view name) {
   return name.ends_with(".ts") || name.ends_with(".mp4") || name.ends_with(".mkv");
@@ -67,7 +53,8 @@ Named files_of_journal(storage::Disk& disk, const std::string& path) {
   return named;
 }
 
-std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& folder, const Sizes& sizes) {
+std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& folder,
+                                      const FileSizes& sizes) {
   std::vector<Target> targets;
   std::set<std::string> known;
   std::set<std::string> maybe_known;  // base names
@@ -197,7 +184,7 @@ class RecordingAudit {
 
  private:
   Result<void> read_bare() {
-    const auto sizes = list_sizes(disk_, target_.folder);
+    const auto sizes = list_files(disk_, target_.folder);
     if (!sizes) return std::unexpected(sizes.error());
     const auto size = sizes->find(target_.file);
     if (size == sizes->end()) return fail(ErrorCode::not_found, "{}: no such file", report_.name);
@@ -220,7 +207,7 @@ class RecordingAudit {
     report_.journal = *std::move(facts);
     const JournalFacts& journal = *report_.journal;
     life_ = journal.end ? Life::ended : locked ? Life::active : Life::interrupted;
-    const auto sizes = list_sizes(disk_, target_.folder);
+    const auto sizes = list_files(disk_, target_.folder);
     if (!sizes) return std::unexpected(sizes.error());
     for (const PartStory& part : journal.parts) {
       const auto size = sizes->find(part.file);
@@ -499,6 +486,18 @@ std::string_view to_string(Verdict verdict) {
   std::unreachable();
 }
 
+Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder) {
+  const auto entries = disk.list(folder.empty()       ? "."
+                                 : folder.size() == 1 ? folder
+                                                      : folder.substr(0, folder.size() - 1));
+  if (!entries) return std::unexpected(entries.error());
+  FileSizes sizes;
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory) sizes.emplace(entry.name, entry.size);
+  }
+  return sizes;
+}
+
 bool is_locked(storage::Disk& disk, const std::string& journal_path) {
   const auto file = disk.open(journal_path);
   if (!file) return false;  // nobody may write to it
@@ -510,10 +509,10 @@ Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string&
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const auto around = list_sizes(disk, folder);
+  const auto around = list_files(disk, folder);
   if (!around || !around->contains(name)) {
     const std::string as_folder = path.ends_with('/') ? path : path + '/';
-    const auto inside = list_sizes(disk, as_folder);
+    const auto inside = list_files(disk, as_folder);
     if (inside) return targets_of_folder(disk, as_folder, *inside);
     if (!around) return std::unexpected(around.error());
     return fail(ErrorCode::not_found, "{}: no such file or folder", path);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,10 @@ struct Report {
 // Reads all of the recording once, in pieces. Blocks; memory does not grow with it. The files are not written
 // to; whether a recorder holds the journal's lock is asked for.
 Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress = {});
+
+// The files of a folder, by name. `folder` ends in '/', or is empty: where one is.
+using FileSizes = std::map<std::string, std::uint64_t>;
+Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder);
 
 // Whether some process records into it.
 bool is_locked(storage::Disk& disk, const std::string& journal_path);
