@@ -347,6 +347,11 @@ class RecordingAudit {
     if (!as_recorded() || any_missing() || !journal.disk_errors.empty()) return;
     std::uint64_t bytes = 0;
     for (const PartReport& part : report_.parts) bytes += part.bytes;
+    // Made faststart after the end by a Holdfast that did not yet note it.
+    const bool replaced = std::ranges::any_of(report_.parts, [](const PartReport& part) {
+      return part.structure.has_index && part.checked_bytes == 0;
+    });
+    if (replaced) return;
     // A part's own checksums said so already.
     const bool all_checksummed =
         std::ranges::all_of(journal.parts, [](const PartStory& part) { return part.checksums > 0; });
