@@ -40,11 +40,13 @@ std::string base_of_part(std::string_view name) {
 struct Named {
   std::set<std::string> files;
   bool maybe_others = false;
+  bool ended = false;
 };
 Named files_of_journal(storage::Disk& disk, const std::string& path) {
   Named named;
   storage::JournalReader reader([&](storage::JournalEntry&& entry) {
     if (auto* part = std::get_if<storage::PartEvent>(&entry.event)) named.files.insert(part->file);
+    if (std::holds_alternative<storage::EndEvent>(entry.event)) named.ended = true;
     if (auto* trimmed = std::get_if<storage::TrimmedEvent>(&entry.event))
       named.files.insert(trimmed->kept_as);
   });
@@ -56,13 +58,15 @@ Named files_of_journal(storage::Disk& disk, const std::string& path) {
 std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& folder,
                                       const FileSizes& sizes) {
   std::vector<Target> targets;
+  // Else ten thousand recordings would be ten thousand lists of as many files.
+  const auto listed = std::make_shared<const FileSizes>(sizes);
   std::set<std::string> known;
   std::set<std::string> maybe_known;  // base names
   for (const auto& [name, size] : sizes) {
     const auto base = storage::base_of_journal(name);
     if (!base) continue;
-    targets.push_back({.folder = folder, .journal = name});
     Named named = files_of_journal(disk, folder + name);
+    targets.push_back({.folder = folder, .journal = name, .sizes = named.ended ? listed : nullptr});
     known.merge(named.files);
     if (named.maybe_others) maybe_known.emplace(*base);
   }
@@ -183,6 +187,16 @@ class RecordingAudit {
   }
 
  private:
+  Result<FileSizes> sizes_of(const std::vector<PartStory>& parts) const {
+    if (!target_.sizes) return list_files(disk_, target_.folder);
+    FileSizes sizes;
+    for (const PartStory& part : parts) {
+      const auto size = target_.sizes->find(part.file);
+      if (size != target_.sizes->end()) sizes.insert(*size);
+    }
+    return sizes;
+  }
+
   Result<void> read_bare() {
     const auto sizes = list_files(disk_, target_.folder);
     if (!sizes) return std::unexpected(sizes.error());
@@ -207,7 +221,7 @@ class RecordingAudit {
     report_.journal = *std::move(facts);
     const JournalFacts& journal = *report_.journal;
     life_ = journal.end ? Life::ended : locked ? Life::active : Life::interrupted;
-    const auto sizes = list_files(disk_, target_.folder);
+    const auto sizes = sizes_of(journal.parts);
     if (!sizes) return std::unexpected(sizes.error());
     for (const PartStory& part : journal.parts) {
       const auto size = sizes->find(part.file);
@@ -534,7 +548,12 @@ Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string&
 }
 
 Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
-  return RecordingAudit(disk, target, progress).run();
+  Report report = RecordingAudit(disk, target, progress).run();
+  if (report.verdict != Verdict::damaged || !target.sizes) return report;
+  // A file may have been replaced since the folder was listed.
+  Target fresh = target;
+  fresh.sizes = nullptr;
+  return RecordingAudit(disk, fresh, progress).run();
 }
 
 }  // namespace holdfast::audit

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,16 @@ enum class Verdict : std::uint8_t {
 // "whole", "whole, not checksummed", "interrupted", "active", "damaged", "unreadable".
 std::string_view to_string(Verdict verdict);
 
+// The files of a folder, by name.
+using FileSizes = std::map<std::string, std::uint64_t>;
+
 // One recording to look at: a journal, or a media file that has none.
 struct Target {
   std::string folder{};   // ends in '/', or empty: where one is
   std::string journal{};  // name; empty: none
   std::string file{};     // name; where there is no journal
+  // Of the folder, if it was listed for many and this recording had ended by then; null: to be listed.
+  std::shared_ptr<const FileSizes> sizes{};
 };
 
 // What `path` means: a folder (all recordings in it, files without a journal too), a journal, or a media file
@@ -59,8 +65,7 @@ struct Report {
 // to; whether a recorder holds the journal's lock is asked for.
 Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress = {});
 
-// The files of a folder, by name. `folder` ends in '/', or is empty: where one is.
-using FileSizes = std::map<std::string, std::uint64_t>;
+// `folder` ends in '/', or is empty: where one is.
 Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder);
 
 // Whether some process records into it.

@@ -366,6 +366,15 @@ TEST(Verify, AFolderHasItsRecordingsAndTheFilesWithoutJournal) {
   EXPECT_EQ((*targets)[1].file, "alone.ts");
 }
 
+TEST(Verify, WhatWasReplacedSinceTheFolderWasListedIsLookedAtAgain) {
+  MadeRecording made(Plan{}, 1);
+  const auto targets = find_targets(made.disk(), "r");
+  ASSERT_TRUE(targets);
+  Target stale = targets->at(0);
+  stale.sizes = std::make_shared<const FileSizes>();
+  EXPECT_EQ(verify(made.disk(), stale).verdict, Verdict::whole);
+}
+
 TEST(Verify, APartMeansItsRecording) {
   MadeRecording made(Plan{.parts = 2}, 1);
   const auto targets = find_targets(made.disk(), made.parts()[1]);
