@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "audit/annexb_reader.hpp"
-#include "base/crc32c.hpp"
+#include "audit/new_file.hpp"
 #include "container/export.hpp"
 #include "storage/naming.hpp"
 
@@ -14,9 +14,6 @@ namespace {
 using media::Ticks;
 
 constexpr std::uint64_t piece = 1 << 20;
-// What one `checksum` line of the new journal is about.
-constexpr std::uint64_t summed_together = 4 << 20;
-
 struct Path {
   std::string folder;  // with its '/', or empty
   std::string stem;
@@ -31,74 +28,6 @@ struct Path {
     return {folder, name.substr(0, dot), name.substr(dot)};
   }
   std::string file() const { return stem + extension; }
-};
-
-// The bytes of the new file on their way: to the disk, into checksums, and past the reader that a later
-// verify will use. Without a file (the input stays where it is) only the latter.
-class Output {
- public:
-  Output(storage::Disk& disk, std::string path, std::unique_ptr<StructureReader> reader)
-      : disk_(disk), path_(std::move(path)), partial_(path_ + ".partial"), reader_(std::move(reader)) {}
-  ~Output() {
-    // It never came to its name. That it cannot be removed either changes nothing for the caller.
-    if (file_) static_cast<void>(disk_.remove(partial_));
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-
-  Result<void> create() {
-    auto file = disk_.create(partial_);
-    if (!file) return std::unexpected(file.error());
-    file_ = *std::move(file);
-    return {};
-  }
-
-  Result<void> append(Bytes bytes) {
-    if (file_) {
-      if (auto written = file_->append(bytes); !written) return written;
-    }
-    reader_->feed(bytes);
-    while (!bytes.empty()) {
-      const auto some = bytes.first(static_cast<std::size_t>(
-          std::min<std::uint64_t>(bytes.size(), summed_together - (size_ - summed_to_))));
-      crc_ = crc32c(crc_, some);
-      size_ += some.size();
-      bytes = bytes.subspan(some.size());
-      if (size_ - summed_to_ == summed_together) end_sum();
-    }
-    return {};
-  }
-
-  Result<void> finish() {
-    if (size_ > summed_to_) end_sum();
-    reader_->finish(Ending::whole);
-    if (!file_) return {};
-    if (auto synced = file_->sync(); !synced) return synced;
-    if (auto renamed = disk_.rename(partial_, path_); !renamed) return renamed;
-    file_.reset();
-    return {};
-  }
-
-  const std::vector<storage::ChecksumEvent>& checksums() const { return checksums_; }
-  const Structure& structure() const { return reader_->structure(); }
-  std::uint64_t size() const { return size_; }
-
- private:
-  void end_sum() {
-    checksums_.push_back({1, summed_to_, size_, format_crc32c(crc_)});
-    summed_to_ = size_;
-    crc_ = 0;
-  }
-
-  storage::Disk& disk_;
-  const std::string path_;
-  const std::string partial_;
-  std::unique_ptr<StructureReader> reader_;
-  std::unique_ptr<storage::File> file_;
-  std::vector<storage::ChecksumEvent> checksums_;
-  std::uint64_t size_ = 0;
-  std::uint64_t summed_to_ = 0;
-  std::uint32_t crc_ = 0;
 };
 
 class Repairing {
@@ -267,7 +196,7 @@ class Repairing {
     report_.format = container::to_string(format_);
     const bool needs_index = format_ == container::Format::mp4 && judged_.has_index && !sound_ && !raw_;
     if (needs_index) return make_mp4_anew();
-    output_ = std::make_unique<Output>(disk_, report_.output, reader_of_output());
+    output_ = std::make_unique<NewFile>(disk_, report_.output, reader_of_output());
     if (report_.only_journal) return copy(0, report_.input_bytes);
     if (auto created = output_->create(); !created) return created;
     if (raw_) return mux_raw();
@@ -332,7 +261,7 @@ class Repairing {
     if (!exported) return std::unexpected(exported.error());
     report_.remarks.push_back("the index was made anew from what could be read");
     report_.frames_left_out += exported->damaged;
-    output_ = std::make_unique<Output>(disk_, report_.output, reader_of_output());
+    output_ = std::make_unique<NewFile>(disk_, report_.output, reader_of_output());
     for (std::uint64_t at = 0; at < exported->bytes;) {
       const auto bytes = disk_.read(report_.output, at, piece);
       if (!bytes) return std::unexpected(bytes.error());
@@ -548,7 +477,7 @@ class Repairing {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> kept_;
   Path output_path_;
   Findings of_output_;
-  std::unique_ptr<Output> output_;
+  std::unique_ptr<NewFile> output_;
   std::array<std::uint64_t, 2> lost_frames_{};
   ByteVector lines_;
   std::uint64_t line_count_ = 0;
