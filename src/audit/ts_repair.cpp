@@ -10,6 +10,8 @@ constexpr std::int64_t farthest = 10 * media::ticks_per_second;
 // No decoder holds that much; a time that is farther ahead than it is wrong, and all after it would seem
 // past.
 constexpr std::int64_t farthest_ahead = 4 * media::ticks_per_second;
+// By how much more than the clock a track may move at once: what it was waited for, and some.
+constexpr std::int64_t most_ahead = media::ticks_per_second * 9 / 4;
 constexpr std::int64_t near_step = media::ticks_per_second;
 constexpr std::int64_t usual_step = 40 * 90;
 constexpr std::uint16_t null_pid = 0x1fff;
@@ -115,10 +117,9 @@ void TsRepair::take_media(const TsPacket& packet, Waiting waiting) {
   if (stream.unit) {
     waiting.unit = *stream.unit;
   } else if (!waiting.keep_clock) {
-    return leave_out(waiting.offset, waiting.offset + waiting.bytes.size(),
-                     "the rest of a frame that is not whole");
+    return leave_out(waiting.offset, waiting.offset + waiting.bytes.size(), stream.why);
   } else {
-    units_.push_back({.fate = Fate::leave_out, .why = "the rest of a frame that is not whole"});
+    units_.push_back({.fate = Fate::leave_out, .why = stream.why});
     waiting.unit = first_unit_ + units_.size() - 1;
   }
   queue(std::move(waiting));
@@ -135,6 +136,11 @@ void TsRepair::begin_unit(Stream& stream, const TsPacket& packet) {
     if (stream.last_dts && ts_distance(*stream.last_dts, header->dts) <= 0) why = "a frame from the past";
     if (delay < 0 || delay > farthest || lead < -farthest || lead > farthest_ahead) why = "a broken time";
   }
+  if (why == nullptr && header->has_pts && stream.last_dts && stream.last_clock && pcr_) {
+    const std::int64_t ahead =
+        ts_distance(*stream.last_dts, header->dts) - ts_distance(*stream.last_clock, *pcr_);
+    if (ahead > most_ahead) why = "a broken time";
+  }
   if (header && !header->has_pts && stream.last_dts) why = "a frame without a time";
   units_.push_back({});
   stream.unit = first_unit_ + units_.size() - 1;
@@ -144,6 +150,7 @@ void TsRepair::begin_unit(Stream& stream, const TsPacket& packet) {
   stream.got = packet.payload.size() - 6;
   if (!header->has_pts) return;
   stream.new_dts = header->dts;
+  stream.new_clock = pcr_;
   time_ = has_time_ ? time_ + ts_distance(static_cast<std::uint64_t>(time_) & 0x1'ffff'ffff, header->dts)
                     : static_cast<media::Ticks>(header->dts);
   has_time_ = true;
@@ -155,7 +162,10 @@ void TsRepair::end_unit(Stream& stream) {
     return leave_unit_out(stream, "a frame of another length than it says");
   }
   unit_of(*stream.unit).fate = Fate::keep;
-  if (stream.new_dts) stream.last_dts = stream.new_dts;
+  if (stream.new_dts) {
+    stream.last_dts = stream.new_dts;
+    stream.last_clock = stream.new_clock;
+  }
   stream.unit.reset();
 }
 
@@ -164,6 +174,7 @@ void TsRepair::leave_unit_out(Stream& stream, const char* why) {
   // One that was let go because too many waited is out already.
   if (Unit& unit = unit_of(*stream.unit); unit.fate == Fate::open) unit = {Fate::leave_out, why};
   ++stream.frames_left_out;
+  stream.why = why;
   stream.unit.reset();
 }
 
