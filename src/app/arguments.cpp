@@ -64,6 +64,28 @@ constexpr const char* prune_footer = R"(Examples:
 
 The recordings that ended first go first; never one that is being recorded, or protected. docs/retention.md tells more.
 Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but a limit does not hold and nothing more may go.)";
+constexpr const char* verify_footer = R"(Examples:
+  holdfast verify recordings/demo_20261122T164501.250Z.ts
+  holdfast verify --quiet recordings                    for cron: speaks only of what is not sound
+
+Every file is read once, and compared with the checksums of its journal and the rules of its format.
+Exit status: 0 all sound (whole; whole, not checksummed; interrupted; active), 1 damage was found,
+2 wrong usage, or something could not be read. See docs/verify.md.)";
+
+constexpr const char* inspect_footer = R"(Examples:
+  holdfast inspect recordings/demo_20261122T164501.250Z.ts
+  holdfast inspect --json recordings | jq .duration
+
+Reads the journal, not the media; of a file without journal, its structure. The bar at the end is the recording's time:
+# media, + a gap in part, . a gap, m muted (blocks where the locale is UTF-8).)";
+
+constexpr const char* repair_footer = R"(Examples:
+  holdfast repair demo.ts                      makes demo_repaired.ts and its journal
+  holdfast repair old.h264 -o old.ts --fps 25  of raw H.264, which has no times
+
+The input is never written to. A damaged MPEG-TS loses the frames that are not whole, a cut MP4 or Matroska the
+fragment or cluster that is not; what stays is untouched and at its time. A sound file without journal gets one and
+is not copied. What was left out is said, and stands in the journal. See docs/verify.md.)";
 
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
@@ -85,6 +107,10 @@ class Flags {
   CLI::Option* add(const std::string& name, const std::string& spelled, const std::string& type,
                    const std::string& help) {
     return command_.add_option(spelled, text(name), help)->type_name(type);
+  }
+  CLI::Option* add_list(const std::string& spelled, const std::string& type, std::vector<std::string>& values,
+                        const std::string& help) {
+    return command_.add_option(spelled, values, help)->type_name(type);
   }
   void add_switch(const std::string& spelled, bool& value, const std::string& help) {
     command_.add_flag(spelled, value, help);
@@ -353,6 +379,35 @@ Result<Command> read_prune(Flags& flags, PruneOptions options,
   return options;
 }
 
+// "25", "29.97" or "30000/1001".
+std::optional<audit::FrameRate> parse_frame_rate(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::size_t dot = text.find('.');
+  std::optional<std::uint32_t> frames, seconds = 1;
+  if (slash != std::string_view::npos) {
+    frames = parse_whole<std::uint32_t>(text.substr(0, slash), 1, 10'000'000);
+    seconds = parse_whole<std::uint32_t>(text.substr(slash + 1), 1, 10'000'000);
+  } else if (dot != std::string_view::npos && text.size() - dot == 3) {
+    frames = parse_whole<std::uint32_t>(std::string(text.substr(0, dot)) + std::string(text.substr(dot + 1)),
+                                        1, 100'000);
+    seconds = 100;
+  } else {
+    frames = parse_whole<std::uint32_t>(text, 1, 1000);
+  }
+  if (!frames || !seconds || *frames < *seconds / 10 || *frames / *seconds > 1000) return std::nullopt;
+  return audit::FrameRate{*frames, *seconds};
+}
+
+Result<Command> read_repair(Flags& flags, RepairOptions options) {
+  options.input = flags.get("input");
+  options.output = flags.get("output");
+  if (const std::string& rate = flags.get("fps"); !rate.empty()) {
+    options.frame_rate = parse_frame_rate(rate);
+    if (!options.frame_rate) return wrong("--fps", "frames a second such as 25, 29.97 or 30000/1001");
+  }
+  return options;
+}
+
 // CLI11 would only say that it did not expect the word.
 Error unexpected_word(const CLI::App& command, const std::string& given) {
   const std::string word = given.substr(0, given.find('='));
@@ -375,7 +430,8 @@ struct Parser {
     program.footer(program_footer);
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
-    for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &version_command}) {
+    for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &verify, &inspect,
+                              &repair, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -397,6 +453,22 @@ struct Parser {
     prune_flags.add("folder", "folder", "DIR", "the recordings; not given: as configured");
     prune_flags.add_switch("--dry-run", prune_options.dry_run, "say what would go, and remove nothing");
     prune_flags.add_settings({"recordings", "keep_days", "keep_bytes", "keep_free"});
+    inspect.footer(inspect_footer);
+    inspect_flags.add("input", "input", "RECORDING", "any part, or the journal, or a folder")->required();
+    inspect_flags.add_switch("--json", inspect_options.json, "one JSON object a recording, a line each");
+    repair.footer(repair_footer);
+    repair_flags.add("input", "input", "INPUT", "a .ts, .mp4 or .mkv, or raw H.264 (Annex B)")->required();
+    repair_flags.add("output", "-o,--output", "FILE", "[INPUT's name with _repaired]");
+    repair_flags.add("fps", "--fps", "NUMBER", "of raw H.264: frames a second [as its SPS says, else 30]");
+    repair_flags.add_switch("--overwrite", repair_options.overwrite,
+                            "replace output and journal if they exist");
+    verify.footer(verify_footer);
+    verify_flags
+        .add_list("path", "PATH", verify_options.paths,
+                  "recordings (any part, or the journal), or folders of them")
+        ->required();
+    verify_flags.add_switch("--json", verify_options.json, "one JSON object a recording, a line each");
+    verify_flags.add_switch("--quiet", verify_options.quiet, "say nothing of what is sound");
   }
 
   CLI::App program;
@@ -408,6 +480,10 @@ struct Parser {
   CLI::App& reindex =
       *program.add_subcommand("reindex", "Make the catalog of a folder anew from its journals.");
   CLI::App& prune = *program.add_subcommand("prune", "Remove the oldest recordings of a folder, by rules.");
+  CLI::App& verify = *program.add_subcommand("verify", "Check whether recordings are whole.");
+  CLI::App& inspect =
+      *program.add_subcommand("inspect", "Tell what is in a recording: tracks, gaps, losses, drift.");
+  CLI::App& repair = *program.add_subcommand("repair", "Make a file whole again, as far as it can be.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
@@ -415,10 +491,16 @@ struct Parser {
   Flags export_flags{exporting};
   Flags reindex_flags{reindex};
   Flags prune_flags{prune};
+  Flags verify_flags{verify};
+  Flags inspect_flags{inspect};
+  Flags repair_flags{repair};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
   PruneOptions prune_options;
+  VerifyOptions verify_options;
+  InspectOptions inspect_options;
+  RepairOptions repair_options;
 };
 
 }  // namespace
@@ -452,6 +534,12 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
   if (&command == &parser.reindex) return read_reindex(parser.reindex_flags, environment);
   if (&command == &parser.prune) return read_prune(parser.prune_flags, parser.prune_options, environment);
+  if (&command == &parser.repair) return read_repair(parser.repair_flags, parser.repair_options);
+  if (&command == &parser.inspect) {
+    parser.inspect_options.input = parser.inspect_flags.get("input");
+    return std::move(parser.inspect_options);
+  }
+  if (&command == &parser.verify) return std::move(parser.verify_options);
   auto config = read_config(parser.serve_flags, environment);
   if (!config) return std::unexpected(std::move(config.error()));
   return ServeCommand{std::move(*config)};

@@ -21,7 +21,7 @@ struct PrintCommand {
   std::string text;
 };
 using Command = std::variant<ServeCommand, RecordCommand, PublishOptions, ExportOptions, ReindexOptions,
-                             PruneOptions, PrintCommand>;
+                             PruneOptions, VerifyOptions, InspectOptions, RepairOptions, PrintCommand>;
 
 // What the command line asks for, configuration file and environment included. Errors are for people: they
 // say which argument is wrong, and what was probably meant.

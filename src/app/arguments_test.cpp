@@ -196,5 +196,40 @@ TEST(Arguments, prune_without_a_limit_removes_nothing) {
   EXPECT_THAT(error_of({"prune", "/r", "--keep-days", "40000"}), HasSubstr("36500"));
 }
 
+TEST(Arguments, verify_takes_any_number_of_paths) {
+  const auto command = parse({"verify", "a.ts", "recordings", "--json", "--quiet"});
+  ASSERT_TRUE(command) << command.error().message;
+  const auto& options = std::get<VerifyOptions>(*command);
+  EXPECT_THAT(options.paths, ElementsAre("a.ts", "recordings"));
+  EXPECT_TRUE(options.json);
+  EXPECT_TRUE(options.quiet);
+  EXPECT_THAT(error_of({"verify"}), HasSubstr("required"));
+}
+
+TEST(Arguments, the_help_of_verify_has_its_exit_statuses) {
+  EXPECT_THAT(printed({"verify", "--help"}), HasSubstr("Exit status: 0 all sound"));
+}
+
+TEST(Arguments, repair_takes_a_frame_rate_in_any_of_three_forms) {
+  const auto rate = [](const char* text) {
+    const auto command = parse({"repair", "old.h264", "-o", "new.ts", "--fps", text});
+    const auto given = command ? std::get<RepairOptions>(*command).frame_rate : std::nullopt;
+    return given ? std::pair(given->frames, given->seconds) : std::pair(0u, 0u);
+  };
+  EXPECT_EQ(rate("25"), std::pair(25u, 1u));
+  EXPECT_EQ(rate("29.97"), std::pair(2997u, 100u));
+  EXPECT_EQ(rate("30000/1001"), std::pair(30000u, 1001u));
+  EXPECT_EQ(rate("0"), std::pair(0u, 0u));
+  EXPECT_EQ(rate("fast"), std::pair(0u, 0u));
+  EXPECT_THAT(error_of({"repair", "old.h264", "--fps", "1/0"}), HasSubstr("--fps must be"));
+}
+
+TEST(Arguments, inspect_takes_one_recording) {
+  const auto command = parse({"inspect", "a.ts", "--json"});
+  ASSERT_TRUE(command) << command.error().message;
+  EXPECT_EQ(std::get<InspectOptions>(*command).input, "a.ts");
+  EXPECT_TRUE(std::get<InspectOptions>(*command).json);
+}
+
 }  // namespace
 }  // namespace holdfast::app

@@ -63,6 +63,15 @@ int execute(const ReindexOptions& options) {
 int execute(const PruneOptions& options) {
   return run_prune(options);
 }
+int execute(const VerifyOptions& options) {
+  return run_verify(options);
+}
+int execute(const InspectOptions& options) {
+  return run_inspect(options);
+}
+int execute(const RepairOptions& options) {
+  return run_repair(options);
+}
 int execute(const PrintCommand& command) {
   return std::fwrite(command.text.data(), 1, command.text.size(), stdout) == command.text.size() ? 0 : 1;
 }

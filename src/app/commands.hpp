@@ -2,16 +2,18 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/start_request.hpp"
 #include "app/config.hpp"
+#include "audit/repair.hpp"
 #include "base/time.hpp"
 #include "media/frame.hpp"
 
 namespace holdfast::app {
 
 // What each command of the command line was told; all checked. A command returns the process's exit status:
-// 0, or 1 after it has said on stderr what went wrong.
+// 0, or 1 after it has said on stderr what went wrong. `verify` has one more (docs/verify.md).
 
 struct RecordOptions {
   std::string room;         // empty: from config.livekit_room and mint_id
@@ -58,6 +60,24 @@ struct PruneOptions {
   bool dry_run = false;  // say what would go
 };
 
+struct VerifyOptions {
+  std::vector<std::string> paths;  // recordings, journals, folders
+  bool json = false;
+  bool quiet = false;  // nothing about what is sound
+};
+
+struct InspectOptions {
+  std::string input;  // a recording, its journal, or a folder
+  bool json = false;
+};
+
+struct RepairOptions {
+  std::string input;
+  std::string output;  // empty: beside the input, under a name of its own
+  bool overwrite = false;
+  std::optional<audit::FrameRate> frame_rate;  // of raw H.264
+};
+
 int run_serve(const Config& config);
 int run_record(const Config& config, const RecordOptions& options);
 int run_publish(const PublishOptions& options);
@@ -66,5 +86,8 @@ int run_export(const ExportOptions& options);
 int run_reindex(const ReindexOptions& options);
 // Also 3: done, but a limit does not hold and nothing more may go.
 int run_prune(const PruneOptions& options);
+int run_verify(const VerifyOptions& options);
+int run_inspect(const InspectOptions& options);
+int run_repair(const RepairOptions& options);
 
 }  // namespace holdfast::app

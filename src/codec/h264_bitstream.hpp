@@ -71,6 +71,9 @@ struct Sps {
   // By how many frames output may lag behind decoding. As the VUI says; 0 where the profile or picture order
   // count type rules reordering out; nothing where neither says.
   std::optional<int> max_reorder_frames;
+  // A tick is units_in_tick / time_scale seconds, a frame two of them (section E.2.1); 0: not said.
+  std::uint32_t units_in_tick = 0;
+  std::uint32_t time_scale = 0;
 
   // `nal` with its header byte. Nothing for what is broken or beyond 16,384 pixels a side.
   static std::optional<Sps> parse(Bytes nal);

@@ -99,8 +99,8 @@ void skip_hrd(BitReader& bits) {
   bits.skip_bits(20);
 }
 
-// Annex E.1.1, for max_num_reorder_frames near its end.
-std::optional<int> read_reorder_frames(BitReader& bits) {
+// Annex E.1.1, for the timing, and max_num_reorder_frames near its end, which is what is returned.
+std::optional<int> read_vui(BitReader& bits, Sps& sps) {
   if (bits.read_flag() && bits.read_bits(8) == extended_sar) bits.skip_bits(32);
   if (bits.read_flag()) bits.skip_bits(1);  // overscan
   if (bits.read_flag()) {                   // video signal type
@@ -111,7 +111,11 @@ std::optional<int> read_reorder_frames(BitReader& bits) {
     bits.read_unsigned();
     bits.read_unsigned();
   }
-  if (bits.read_flag()) bits.skip_bits(65);  // timing
+  if (bits.read_flag()) {  // timing
+    sps.units_in_tick = bits.read_bits(32);
+    sps.time_scale = bits.read_bits(32);
+    bits.skip_bits(1);  // fixed_frame_rate_flag
+  }
   const bool nal_hrd = bits.read_flag();
   if (nal_hrd) skip_hrd(bits);
   const bool vcl_hrd = bits.read_flag();
@@ -153,7 +157,7 @@ std::optional<Sps> Sps::parse(Bytes nal) {
   const bool has_vui = bits.read_flag();
   if (!bits.ok() || !sized || id > 31 || sps.chroma_format > 3 || picture_order_type > 2) return std::nullopt;
   sps.id = static_cast<std::uint8_t>(id);
-  if (has_vui) sps.max_reorder_frames = read_reorder_frames(bits);
+  if (has_vui) sps.max_reorder_frames = read_vui(bits, sps);
   if (cannot_reorder(sps, picture_order_type)) sps.max_reorder_frames = 0;
   return sps;
 }

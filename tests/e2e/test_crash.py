@@ -35,7 +35,7 @@ def test_kill_9_costs_the_last_frame_at_most(service, stream, dice, figure, prov
     stream(room, codec="h264", **RATES[rate])
     tails = []
     for attempt in range(20 if proving else 3):
-        path, arrived = kill_at_a_random_moment(service(name=f"holdfast-{attempt}"), room, dice)
+        path, arrived = kill_at_a_random_moment(service("--no-resume", name=f"holdfast-{attempt}"), room, dice)
         assert media.decode_errors_but_in_last_frame(path) == [], path
         content = media.read(path)
         assert content.unreadable() <= 1, path

@@ -1,0 +1,116 @@
+#include "audit/inspect.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace holdfast::audit {
+namespace {
+
+Result<Inspection> inspect_bare(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+  Inspection found;
+  Report report = verify(disk, target, progress);
+  if (report.verdict == Verdict::unreadable) return fail(ErrorCode::io, "{}", report.error);
+  found.name = report.name;
+  found.state = "no journal";
+  found.parts = std::move(report.parts);
+  found.findings = std::move(report.findings);
+  const PartReport& part = found.parts.at(0);
+  if (part.format.empty()) {
+    return fail(ErrorCode::invalid, "{} is neither MPEG-TS nor MP4 nor Matroska", report.name);
+  }
+  found.bytes = part.bytes;
+  found.first = part.structure.first.value_or(found.first);
+  found.last = part.structure.last.value_or(found.first);
+  for (const Hole& hole : part.structure.holes) found.gaps.push_back({{hole.from, hole.to}, "unknown"});
+  return found;
+}
+
+double seconds_of_ntp(std::uint64_t ntp) {
+  return static_cast<double>(ntp >> 32) + static_cast<double>(ntp & 0xffff'ffff) / 4'294'967'296.0;
+}
+
+}  // namespace
+
+Result<Inspection> inspect(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+  if (target.journal.empty()) return inspect_bare(disk, target, progress);
+  Inspection found;
+  found.name = target.folder + target.journal;
+  const bool locked = is_locked(disk, found.name);
+  auto facts = read_journal_facts(disk, found.name, found.findings);
+  if (!facts) return std::unexpected(facts.error());
+  const auto sizes = list_files(disk, target.folder);
+  if (!sizes) return std::unexpected(sizes.error());
+  for (const PartStory& story : facts->parts) {
+    const auto size = sizes->find(story.file);
+    const bool missing = size == sizes->end();
+    found.parts.push_back({.path = target.folder + story.file,
+                           .format = story.format,
+                           .bytes = missing ? 0 : size->second,
+                           .checked_bytes = story.checksummed_to,
+                           .missing = missing});
+    found.bytes += found.parts.back().bytes;
+    found.durable_bytes += facts->end ? found.parts.back().bytes : story.checksummed_to;
+  }
+  found.state = facts->end ? "ended" : locked ? "active" : "interrupted";
+  if (!facts->parts.empty()) found.first = facts->parts.front().pts;
+  found.last = std::max(found.first, facts->end ? facts->end_pts : facts->last_pts);
+  found.gaps = facts->gaps;
+  found.journal = *std::move(facts);
+  return found;
+}
+
+std::optional<double> drift_ppm(const TrackStory& track) {
+  if (!track.first_anchor || !track.last_anchor || !track.format) return std::nullopt;
+  const double wall = seconds_of_ntp(track.last_anchor->ntp) - seconds_of_ntp(track.first_anchor->ntp);
+  constexpr double least = 10;
+  if (wall < least) return std::nullopt;
+  // Every RTP video format counts in 90 kHz (RFC 3551 section 5), Opus in 48 (RFC 7587 section 4.1).
+  const double rate = track.format->kind == "video" ? 90'000 : 48'000;
+  const double media = static_cast<double>(track.last_anchor->rtp - track.first_anchor->rtp) / rate;
+  return (media / wall - 1) * 1e6;
+}
+
+std::optional<double> sound_behind_ms(const JournalFacts& journal) {
+  const auto& video = journal.tracks[0].last_anchor;
+  const auto& audio = journal.tracks[1].last_anchor;
+  if (!video || !audio) return std::nullopt;
+  const double file = static_cast<double>(audio->anchor_pts - video->anchor_pts) / media::ticks_per_second;
+  const double wall = seconds_of_ntp(audio->ntp) - seconds_of_ntp(video->ntp);
+  return (file - wall) * 1000;
+}
+
+std::string gap_bar(const Inspection& inspection, std::size_t width, Charset charset) {
+  const bool utf8 = charset == Charset::utf8;
+  const char* const media = utf8 ? "█" : "#";
+  const char* const part = utf8 ? "▄" : "+";
+  const char* const gap = utf8 ? "·" : ".";
+  const char* const muted = utf8 ? "▒" : "m";
+  const auto length = static_cast<double>(inspection.last - inspection.first);
+  if (length <= 0 || width == 0) return {};
+  // Of each cell, how much is a gap and how much is muted.
+  std::vector<double> missing(width), silent(width);
+  const auto paint = [&](std::vector<double>& cells, const Span& span) {
+    const double cell = length / static_cast<double>(width);
+    const double from =
+        std::clamp(static_cast<double>(span.from - inspection.first) / cell, 0.0, double(width));
+    const double to = std::clamp(static_cast<double>(span.to - inspection.first) / cell, from, double(width));
+    for (auto i = static_cast<std::size_t>(from); i < width && static_cast<double>(i) < to; ++i) {
+      cells[i] += std::min(to, static_cast<double>(i + 1)) - std::max(from, static_cast<double>(i));
+    }
+  };
+  for (const GapStory& story : inspection.gaps) paint(missing, story.span);
+  if (inspection.journal) {
+    for (const TrackStory& track : inspection.journal->tracks) {
+      for (const Span& span : track.mutes) paint(silent, span);
+    }
+  }
+  std::string bar;
+  constexpr double all = 0.99, half = 0.5;
+  for (std::size_t i = 0; i < width; ++i) {
+    bar += missing[i] >= all ? gap : missing[i] > 0 ? part : silent[i] >= half ? muted : media;
+  }
+  return bar;
+}
+
+}  // namespace holdfast::audit

@@ -1,0 +1,457 @@
+#include "audit/verify.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crc32c.hpp"
+
+namespace holdfast::audit {
+namespace {
+
+using media::Ticks;
+
+constexpr std::uint64_t piece = 1 << 20;
+// The journal's times are those of the media that it was noted at, within the recovery window.
+constexpr Ticks tolerance = 3 * media::ticks_per_second;
+// The end's is the last frame's, exactly, but for what the containers round.
+constexpr Ticks end_tolerance = media::ticks_per_second / 2;
+
+using Sizes = std::map<std::string, std::uint64_t>;
+
+// The bytes of one part pass through here once.
+class PartAudit {
+ public:
+  PartAudit(storage::Disk& disk, Report& report, PartReport& part, const PartStory* story,
+            StructureReader& reader)
+      : disk_(disk), report_(report), part_(part), story_(story), reader_(reader) {
+    if (story_ == nullptr) return;
+    if (story_->replaced) {
+      next_ = storage::ChecksumEvent{story_->number, 0, story_->replaced->bytes, story_->replaced->crc32c};
+    } else {
+      cursor_.emplace(disk, report.journal->path, *story_);
+      next_ = cursor_->next();
+    }
+  }
+
+  // The first `size` bytes. Errors: io.
+  Result<void> run(std::uint64_t size, Ending ending, const std::function<void(std::uint64_t)>& progress) {
+    while (offset_ < size) {
+      const auto bytes = disk_.read(part_.path, offset_, std::min(piece, size - offset_));
+      if (!bytes) return std::unexpected(bytes.error());
+      if (bytes->empty()) break;  // it became shorter
+      sum(*bytes);
+      reader_.feed(*bytes);
+      if (story_ != nullptr) compare();
+      offset_ += bytes->size();
+      if (progress) progress(bytes->size());
+    }
+    reader_.finish(ending);
+    return {};
+  }
+
+ private:
+  struct Compared {
+    storage::ChecksumEvent range;
+    std::uint32_t crc = 0;
+  };
+
+  void sum(Bytes bytes) {
+    std::uint64_t at = offset_;
+    while (next_ && !bytes.empty()) {
+      // Of ranges that overlap, or leave something out, the rest is still worth comparing.
+      if (next_->from > at) {
+        const auto skipped = std::min<std::uint64_t>(bytes.size(), next_->from - at);
+        bytes = bytes.subspan(static_cast<std::size_t>(skipped));
+        at += skipped;
+        continue;
+      }
+      if (next_->to <= next_->from || (crc_from_ != next_->from && next_->from != at)) {
+        next_ = next_checksum();
+        continue;
+      }
+      if (next_->from == at) crc_ = 0, crc_from_ = at;
+      const auto used = std::min<std::uint64_t>(bytes.size(), next_->to - at);
+      crc_ = crc32c(crc_, bytes.first(static_cast<std::size_t>(used)));
+      bytes = bytes.subspan(static_cast<std::size_t>(used));
+      at += used;
+      if (at < next_->to) continue;
+      compared_.push_back({*next_, crc_});
+      next_ = next_checksum();
+    }
+  }
+
+  // After the structure was read as far, so that the media time is known.
+  void compare() {
+    for (const auto& [range, crc] : std::exchange(compared_, {})) {
+      part_.checked_bytes += range.to - range.from;
+      if (format_crc32c(crc) == range.crc32c) continue;
+      report_.findings.add({.what = What::checksum,
+                            .file = part_.path,
+                            .from = range.from,
+                            .to = range.to,
+                            .pts = reader_.position(),
+                            .detail = fmt::format("CRC-32C is {}, and was {} when it was written",
+                                                  format_crc32c(crc), range.crc32c)});
+    }
+  }
+
+  std::optional<storage::ChecksumEvent> next_checksum() { return cursor_ ? cursor_->next() : std::nullopt; }
+
+  storage::Disk& disk_;
+  Report& report_;
+  PartReport& part_;
+  const PartStory* story_;
+  StructureReader& reader_;
+  std::optional<ChecksumCursor> cursor_;
+  std::optional<storage::ChecksumEvent> next_;
+  std::vector<Compared> compared_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t crc_from_ = ~std::uint64_t{0};
+  std::uint32_t crc_ = 0;
+};
+
+enum class Life : std::uint8_t { active, interrupted, ended };
+
+class RecordingAudit {
+ public:
+  RecordingAudit(storage::Disk& disk, const Target& target, const VerifyProgress& progress)
+      : disk_(disk), target_(target), progress_(progress) {}
+
+  Report run() {
+    report_.name = target_.folder + (target_.journal.empty() ? target_.file : target_.journal);
+    if (auto done = target_.journal.empty() ? read_bare() : read_recording(); !done) {
+      report_.verdict = Verdict::unreadable;
+      report_.error = done.error().message;
+    }
+    return std::move(report_);
+  }
+
+ private:
+  Result<FileSizes> sizes_of(const std::vector<PartStory>& parts) const {
+    if (!target_.sizes) return list_files(disk_, target_.folder);
+    FileSizes sizes;
+    for (const PartStory& part : parts) {
+      const auto size = target_.sizes->find(part.file);
+      if (size != target_.sizes->end()) sizes.insert(*size);
+    }
+    return sizes;
+  }
+
+  Result<void> read_bare() {
+    const auto sizes = list_files(disk_, target_.folder);
+    if (!sizes) return std::unexpected(sizes.error());
+    const auto size = sizes->find(target_.file);
+    if (size == sizes->end()) return fail(ErrorCode::not_found, "{}: no such file", report_.name);
+    total_ = size->second;
+    note(What::no_journal, report_.name, "no journal: only its structure can be checked");
+    report_.parts.push_back({.path = report_.name, .bytes = size->second});
+    if (auto read = read_part(nullptr, report_.parts.back(), size->second, Ending::whole, Rules::anybodys);
+        !read) {
+      return read;
+    }
+    report_.verdict = report_.findings.faults() > 0 ? Verdict::damaged : Verdict::not_checksummed;
+    return {};
+  }
+
+  Result<void> read_recording() {
+    // Asked first: a recording that ends meanwhile has its end.
+    const bool locked = is_locked(disk_, report_.name);
+    auto facts = read_journal_facts(disk_, report_.name, report_.findings);
+    if (!facts) return std::unexpected(facts.error());
+    report_.journal = *std::move(facts);
+    const JournalFacts& journal = *report_.journal;
+    life_ = journal.end ? Life::ended : locked ? Life::active : Life::interrupted;
+    const auto sizes = sizes_of(journal.parts);
+    if (!sizes) return std::unexpected(sizes.error());
+    for (const PartStory& part : journal.parts) {
+      const auto size = sizes->find(part.file);
+      const bool missing = size == sizes->end();
+      report_.parts.push_back({.path = target_.folder + part.file,
+                               .format = part.format,
+                               .bytes = missing ? 0 : size->second,
+                               .missing = missing});
+      total_ += report_.parts.back().bytes;
+    }
+    for (std::size_t i = 0; i < report_.parts.size(); ++i) {
+      if (auto read = audit_part(journal.parts[i], report_.parts[i], i + 1 == report_.parts.size()); !read) {
+        return read;
+      }
+    }
+    check_whole();
+    conclude();
+    return {};
+  }
+
+  Result<void> audit_part(const PartStory& story, PartReport& part, bool is_last) {
+    if (part.missing) {
+      // The line comes before the file: the last may not be there yet.
+      if (is_last && life_ != Life::ended) {
+        note(What::missing_part, part.path, "the file is not there yet");
+      } else {
+        fault(What::missing_part, part.path, "the file is missing");
+      }
+      return {};
+    }
+    std::uint64_t size = part.bytes;
+    const bool growing = is_last && life_ == Life::active;
+    const bool open = is_last && life_ != Life::ended;
+    if (growing && story.checksums > 0) size = std::min(size, story.checksummed_to);
+    check_size(story, part, open);
+    const bool may_be_cut = open || story.unsafe || (growing && size < part.bytes);
+    return read_part(&story, part, size, may_be_cut ? Ending::cut : Ending::whole,
+                     story.reason == "repaired" ? Rules::anybodys : Rules::ours);
+  }
+
+  Result<void> read_part(const PartStory* story, PartReport& part, std::uint64_t size, Ending ending,
+                         Rules rules) {
+    std::optional<container::Format> format;
+    if (story != nullptr) {
+      format = container::parse_format(story->format);
+    } else {
+      const auto head = disk_.read(part.path, 0, 1 << 16);
+      if (!head) return std::unexpected(head.error());
+      format = recognise(*head);
+    }
+    if (!format) {
+      if (story != nullptr) {
+        fault(What::journal_order, report_.name,
+              fmt::format("a part of format {:?}, which is none", story->format));
+        return {};
+      }
+      fault(What::structure, part.path, "neither MPEG-TS nor MP4 nor Matroska");
+      return {};
+    }
+    part.format = container::to_string(*format);
+    const auto reader = make_structure_reader(*format, report_.findings, part.path, rules,
+                                              story != nullptr ? story->pts : media::ticks_per_second);
+    if (story != nullptr && story->unsafe) reader->forgive_from(story->unsafe->from);
+    if (story != nullptr && story->checksums > 0 && ending == Ending::cut) {
+      reader->forgive_from(story->unsafe ? std::min(story->unsafe->from, story->checksummed_to)
+                                         : story->checksummed_to);
+    }
+    PartAudit audit(disk_, report_, part, story, *reader);
+    auto done = audit.run(size, ending, [this](std::uint64_t bytes) {
+      report_.bytes_read += bytes;
+      if (progress_) progress_(report_.bytes_read, total_);
+    });
+    part.structure = reader->structure();
+    return done;
+  }
+
+  // Sizes as the journal has them.
+  void check_size(const PartStory& story, const PartReport& part, bool open) {
+    const auto size_fault = [&](std::uint64_t expected, std::string_view who) {
+      report_.findings.add(
+          {.what = What::size,
+           .file = part.path,
+           .from = std::min(expected, part.bytes),
+           .to = std::max(expected, part.bytes),
+           .detail = fmt::format("{} bytes {} than {} says: {}, not {}",
+                                 std::max(expected, part.bytes) - std::min(expected, part.bytes),
+                                 part.bytes < expected ? "shorter" : "longer", who, part.bytes, expected)});
+    };
+    if (story.replaced) {
+      if (part.bytes != story.replaced->bytes) size_fault(story.replaced->bytes, "the journal");
+      return;
+    }
+    if (story.trimmed) {
+      if (part.bytes != story.trimmed->bytes) size_fault(story.trimmed->bytes, "the journal");
+      note(What::trimmed, part.path,
+           fmt::format("{} bytes behind the last whole frame were cut off after a crash and lie in {}",
+                       story.trimmed->cut, story.trimmed->kept_as));
+      return;
+    }
+    if (story.unsafe) {
+      note(What::unsafe, part.path,
+           fmt::format("the disk did not promise the bytes from {} to {}: {}", story.unsafe->from,
+                       story.unsafe->to, story.unsafe->error));
+      if (part.bytes < story.unsafe->from) size_fault(story.unsafe->from, "the journal");
+      return;
+    }
+    if (story.checksums == 0) return;
+    if (part.bytes < story.checksummed_to) size_fault(story.checksummed_to, "the journal");
+    if (part.bytes > story.checksummed_to && !open) size_fault(story.checksummed_to, "the journal");
+  }
+
+  // What only all parts together tell.
+  void check_whole() {
+    const JournalFacts& journal = *report_.journal;
+    if (journal.end) {
+      if (journal.end->parts != static_cast<int>(journal.parts.size())) {
+        fault(What::journal_order, report_.name,
+              fmt::format("the end tells of {} parts, the journal has {}", journal.end->parts,
+                          journal.parts.size()));
+      }
+      check_total();
+    }
+    check_times();
+    check_frames();
+  }
+
+  bool as_recorded() const {
+    return std::ranges::none_of(
+               report_.journal->parts,
+               [](const PartStory& part) { return part.replaced || part.trimmed || part.unsafe; }) &&
+           report_.journal->resumed == 0;
+  }
+  bool any_missing() const { return std::ranges::any_of(report_.parts, &PartReport::missing); }
+
+  void check_total() {
+    const JournalFacts& journal = *report_.journal;
+    if (!as_recorded() || any_missing() || !journal.disk_errors.empty()) return;
+    std::uint64_t bytes = 0;
+    for (const PartReport& part : report_.parts) bytes += part.bytes;
+    // Made faststart after the end by a Holdfast that did not yet note it.
+    const bool replaced = std::ranges::any_of(report_.parts, [](const PartReport& part) {
+      return part.structure.has_index && part.checked_bytes == 0;
+    });
+    if (replaced) return;
+    // A part's own checksums said so already.
+    const bool all_checksummed =
+        std::ranges::all_of(journal.parts, [](const PartStory& part) { return part.checksums > 0; });
+    if (bytes == journal.end->bytes || all_checksummed) return;
+    report_.findings.add(
+        {.what = What::size,
+         .file = report_.parts.empty() ? report_.name : report_.parts.back().path,
+         .detail = fmt::format("the files have {} bytes, and had {} at the end: {} bytes {}", bytes,
+                               journal.end->bytes,
+                               std::max(bytes, journal.end->bytes) - std::min(bytes, journal.end->bytes),
+                               bytes < journal.end->bytes ? "are missing" : "are too many")});
+  }
+
+  void check_times() {
+    const JournalFacts& journal = *report_.journal;
+    std::optional<Ticks> reached;
+    for (std::size_t i = 0; i < report_.parts.size(); ++i) {
+      const PartReport& part = report_.parts[i];
+      const Structure& structure = part.structure;
+      if (structure.has_index || !structure.first || part.missing) {
+        reached.reset();  // its times begin at 0
+        continue;
+      }
+      if (const Ticks off = *structure.first - journal.parts[i].pts; off > tolerance || off < -tolerance) {
+        time_fault(What::times, part.path, *structure.first,
+                   fmt::format("begins {:.1f} s {} the journal says", seconds(std::abs(off)),
+                               off > 0 ? "later than" : "before what"));
+      }
+      if (reached && *structure.first > *reached + Structure::hole_after) {
+        check_hole({*reached, *structure.first, 0}, part.path);
+      }
+      for (const Hole& hole : structure.holes) check_hole(hole, part.path);
+      reached = std::max(reached.value_or(*structure.last), *structure.last);
+    }
+    if (!journal.end || !reached || !as_recorded() || any_missing()) return;
+    if (const Ticks off = journal.end_pts - *reached; off > end_tolerance || off < -end_tolerance) {
+      if (off > 0 && is_excused({*reached, journal.end_pts, 0})) return;
+      time_fault(What::times, report_.parts.back().path, *reached,
+                 fmt::format("ends {:.1f} s {} the journal's end", seconds(std::abs(off)),
+                             off > 0 ? "before" : "after"));
+    }
+  }
+
+  static double seconds(Ticks ticks) { return static_cast<double>(ticks) / media::ticks_per_second; }
+
+  bool is_excused(const Hole& hole) const {
+    return std::ranges::any_of(report_.journal->excused, [&](const Span& span) {
+      return span.from <= hole.to + tolerance && span.to >= hole.from - tolerance;
+    });
+  }
+
+  // Without a second's doubt only: what is 2 s to the journal may be a little more in the file.
+  void check_hole(const Hole& hole, const std::string& path) {
+    if (hole.to - hole.from <= tolerance || is_excused(hole)) return;
+    report_.findings.add({.what = What::hole,
+                          .file = path,
+                          .from = hole.offset,
+                          .pts = hole.from,
+                          .detail = fmt::format("no media for {:.1f} s, and the journal does not say why",
+                                                seconds(hole.to - hole.from))});
+  }
+
+  // The ledger counts frames as they come; that is what the file has where nothing is encoded anew.
+  void check_frames() {
+    const JournalFacts& journal = *report_.journal;
+    const bool sound = journal.end && as_recorded() && !any_missing() && journal.disk_errors.empty() &&
+                       journal.damaged_lines == 0 && report_.findings.faults() == 0;
+    if (!sound) return;
+    for (const media::Kind kind : {media::Kind::video, media::Kind::audio}) {
+      const TrackStory& track = journal.tracks[kind == media::Kind::video ? 0 : 1];
+      if (!track.ledger || !track.format || track.format->codec != track.format->written_as) continue;
+      std::uint64_t frames = 0;
+      for (const PartReport& part : report_.parts) {
+        for (const TrackStructure& found : part.structure.tracks) {
+          if (found.kind == kind) frames += found.frames;
+        }
+      }
+      const std::uint64_t expected = track.ledger->frames + track.ledger->filler_frames;
+      if (frames == expected) continue;
+      fault(
+          What::frames, report_.parts.empty() ? report_.name : report_.parts.front().path,
+          fmt::format("{} {} frames, and the journal counted {}", frames, media::to_string(kind), expected));
+    }
+  }
+
+  void conclude() {
+    const JournalFacts& journal = *report_.journal;
+    if (report_.findings.faults() > 0) {
+      report_.verdict = Verdict::damaged;
+    } else if (life_ == Life::active) {
+      report_.verdict = Verdict::active;
+    } else if (life_ == Life::interrupted) {
+      report_.verdict = Verdict::interrupted;
+    } else {
+      const bool checksummed = std::ranges::all_of(
+          report_.parts, [](const PartReport& part) { return part.checked_bytes == part.bytes; });
+      report_.verdict = checksummed && !journal.parts.empty() ? Verdict::whole : Verdict::not_checksummed;
+    }
+  }
+
+  void fault(What what, std::string file, std::string detail) {
+    report_.findings.add({.what = what, .file = std::move(file), .detail = std::move(detail)});
+  }
+  void time_fault(What what, std::string file, Ticks pts, std::string detail) {
+    report_.findings.add({.what = what, .file = std::move(file), .pts = pts, .detail = std::move(detail)});
+  }
+  void note(What what, std::string file, std::string detail) {
+    report_.findings.add(
+        {.what = what, .severity = Severity::note, .file = std::move(file), .detail = std::move(detail)});
+  }
+
+  storage::Disk& disk_;
+  const Target& target_;
+  const VerifyProgress& progress_;
+  Report report_;
+  Life life_ = Life::ended;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::whole:
+      return "whole";
+    case Verdict::not_checksummed:
+      return "whole, not checksummed";
+    case Verdict::interrupted:
+      return "interrupted";
+    case Verdict::active:
+      return "active";
+    case Verdict::damaged:
+      return "damaged";
+    case Verdict::unreadable:
+      return "unreadable";
+  }
+  std::unreachable();
+}
+
+Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+  Report report = RecordingAudit(disk, target, progress).run();
+  if (report.verdict != Verdict::damaged || !target.sizes) return report;
+  // A file may have been replaced since the folder was listed.
+  Target fresh = target;
+  fresh.sizes = nullptr;
+  return RecordingAudit(disk, fresh, progress).run();
+}
+
+}  // namespace holdfast::audit
