@@ -34,6 +34,7 @@ void GapWatch::handle_packet(Instant arrival) {
 
 void GapWatch::rest(Instant now) {
   heard_ = std::max(heard_, now);
+  if (gap_) gap_->to = std::min(gap_->to, now);
 }
 
 std::optional<Gap> GapWatch::handle_tick(Instant now, Tracks tracks, Recording recording) {
@@ -44,7 +45,7 @@ std::optional<Gap> GapWatch::handle_tick(Instant now, Tracks tracks, Recording r
   } else {
     muted_since_.reset();
   }
-  if (gap_ && silence(now) < gap_after) return end(std::min(gap_->to, heard_));
+  if (gap_ && gap_->to != never && silence(now) < gap_after) return end(std::min(gap_->to, heard_));
   if (!gap_ && silence(now) >= gap_after && recording == Recording::begun) {
     gap_ = {heard_, never, GapCause::network};
     ++count_;

@@ -45,6 +45,21 @@ TEST_F(GapWatchTest, AGapLastsFromPacketToPacket) {
   EXPECT_EQ(watch_.total(now_), 10s);
 }
 
+TEST_F(GapWatchTest, WhatARestartCostIsAGapHoweverShort) {
+  for (const Duration gone : {Duration(500ms), Duration(10s), Duration(5min)}) {
+    GapWatch watch = GapWatch::resume({.gap = 60s, .mute = {}}, now_, now_ - gone);
+    EXPECT_FALSE(watch.handle_tick(now_, Tracks::expected, GapWatch::Recording::begun));
+    EXPECT_TRUE(watch.in_gap());
+    EXPECT_FALSE(watch.handle_tick(now_ + 59s, Tracks::expected, GapWatch::Recording::begun));
+    EXPECT_EQ(watch.limit_reached(), "") << "the limit counts from the restart";
+    watch.handle_packet(now_ + 59s);
+    const auto gap = watch.handle_tick(now_ + 59s, Tracks::expected, GapWatch::Recording::begun);
+    ASSERT_TRUE(gap);
+    EXPECT_EQ(gap->to - gap->from, gone + 59s);
+    EXPECT_EQ(gap->cause, GapCause::restart);
+  }
+}
+
 TEST_F(GapWatchTest, LessThanTwoSecondsAreNoGap) {
   media(5s);
   silence(1900ms);

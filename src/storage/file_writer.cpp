@@ -117,6 +117,7 @@ struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   void send();
   void handle_done();
   void report_closed(Result<void> result);
+  void report_last_range();
   void abandon();
   void mark_dirty(Instant since);
   bool may_send() const { return !busy && retry_at == never; }
@@ -201,8 +202,7 @@ void FileWriter::Core::handle_done() {
   if (!flight.result) {
     if (flight.call) ++counters.failed_writes;
     error = flight.result.error();
-    if (flight.last_range) ++counters.failed_syncs;
-    if (flight.last_range && synced) synced(*flight.last_range, flight.result);
+    if (flight.last_range) report_last_range();
     if (flight.hopeless) return report_closed(flight.result);
     retry_at = flight.finished + retry_interval;
     return;
@@ -212,7 +212,7 @@ void FileWriter::Core::handle_done() {
   flight.bytes.clear();
   if (flight.bytes.capacity() > largest_kept) flight.bytes = ByteVector();
   if (flight.last) {
-    if (synced) synced(*flight.last_range, {});
+    report_last_range();
     return report_closed({});
   }
   if (committed || (closing && !in_round)) send();
@@ -252,6 +252,12 @@ void FileWriter::Core::handle_synced(const SyncRange& range, const Result<void>&
   }
   if (written > synced_to) mark_dirty(next_since);
   if (closing && may_send()) send();
+}
+
+// Of what the close was to make durable.
+void FileWriter::Core::report_last_range() {
+  if (!flight.result) ++counters.failed_syncs;
+  if (synced && flight.last_range->to > flight.last_range->from) synced(*flight.last_range, flight.result);
 }
 
 void FileWriter::Core::abandon() {

@@ -197,6 +197,16 @@ TEST_F(SyncerTest, ACloseBeforeTheFirstRoundMakesItAllDurable) {
   expect_true(file);
 }
 
+TEST_F(SyncerTest, ACloseWithNothingNewPromisesNothingTwice) {
+  Growing& file = open("a.ts");
+  write(file, 100);
+  pass(seconds(2));
+  close(file);
+  pass(milliseconds(20));
+  ASSERT_TRUE(file.closed);
+  EXPECT_EQ(file.ranges.size(), 1U);
+}
+
 TEST_F(SyncerTest, AFileMayGoDuringARound) {
   Growing& file = open("a.ts");
   write(file, 100);
