@@ -68,8 +68,8 @@ Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& m
 
 Service::~Service() = default;
 
-Result<RoomAccess> Service::room_access(const api::StartRequest& request) const {
-  RoomAccess access;
+Result<livekit::RoomAccess> Service::room_access(const api::StartRequest& request) const {
+  livekit::RoomAccess access;
   access.server_url = request.livekit_url.empty() ? config_.livekit_url : request.livekit_url;
   access.token = request.token;
   access.endpoint = endpoint_.get();
@@ -194,7 +194,7 @@ void Service::start(api::StartRequest request, StatusReply reply) {
   reply(entry.task->status());
 }
 
-void Service::follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access) {
+void Service::follow_room(Entry& entry, const api::StartRequest& request, livekit::RoomAccess access) {
   LivekitSource::Options options;
   options.access = std::move(access);
   options.room.mode = entry.watches ? livekit::RoomMode::watch : livekit::RoomMode::record;
@@ -408,7 +408,7 @@ void Service::on_connection_lost(RecordingTask& task) {
   const auto entry = std::ranges::find(entries_, &task, [](const auto& item) { return item->task.get(); });
   if (entry == entries_.end()) return;
   (*entry)->whip_connected = false;
-  if ((*entry)->source) (*entry)->source->handle_connection_lost();
+  if ((*entry)->source) (*entry)->source->handle_media_lost();
 }
 
 void Service::on_session_over(RecordingTask& task) {

@@ -17,6 +17,18 @@ std::string_view to_string(GapCause cause) {
   std::unreachable();
 }
 
+GapCause cause_of(livekit::Fault fault) {
+  switch (fault) {
+    case livekit::Fault::server:
+      return GapCause::server;
+    case livekit::Fault::network:
+      return GapCause::network;
+    case livekit::Fault::publisher:
+      return GapCause::left;
+  }
+  std::unreachable();
+}
+
 void GapWatch::handle_packet(Instant arrival) {
   heard_ = std::max(heard_, arrival);
   if (gap_) gap_->to = std::min(gap_->to, arrival);

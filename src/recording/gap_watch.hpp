@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "livekit/ending.hpp"
 
 namespace holdfast::recording {
 
@@ -15,6 +16,8 @@ enum class GapCause : std::uint8_t {
   server,   // the server is gone, or has lost us
 };
 std::string_view to_string(GapCause cause);
+// What signalling tells of where the trouble lies.
+GapCause cause_of(livekit::Fault fault);
 
 // A span without media on any track.
 struct Gap {
