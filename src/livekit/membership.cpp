@@ -35,12 +35,10 @@ void Membership::leave(const Now& now) {
 // Finds a token, and with it the server.
 void Membership::seek() {
   const RoomAccess& access = options_.access;
-  if (access.endpoint != nullptr && access.token.empty()) {
+  if (!access.token.empty()) {
+    join(access.server_url, newest_token_.empty() ? access.token : newest_token_);
+  } else if (access.endpoint != nullptr) {
     signalling_.ask(access.endpoint->request(options_.mint_id));
-  } else if (!newest_token_.empty()) {
-    join(server_url_, newest_token_);
-  } else if (!access.token.empty()) {
-    join(access.server_url, access.token);
   } else {
     TokenGrant grant;
     grant.api_key = access.api_key;
@@ -68,7 +66,6 @@ void Membership::join(const std::string& server_url, std::string token) {
   auto server = ServerUrl::parse(server_url);
   if (!server) return end(Outcome::refused, server.error().message);
   server_ = std::move(*server);
-  server_url_ = server_url;
   token_ = std::move(token);
   first_offer_ = true;
   ++stays_;

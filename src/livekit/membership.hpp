@@ -153,7 +153,6 @@ class Membership final : private RoomEvents {
   Continuity::Step next_step_ = Continuity::Step::join;
   Instant wait_until_ = never;  // for the stream to be live
   ServerUrl server_;            // joined, or to be joined
-  std::string server_url_;      // the same as it was given
   std::string token_;           // joined with
   std::string newest_token_;    // that the server gave
   std::string last_reason_;     // why it is not live

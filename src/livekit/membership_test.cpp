@@ -134,6 +134,20 @@ TEST_F(MembershipTest, MakesItsOwnTokenWhereItHasTheKey) {
   EXPECT_EQ(read_claims(servers_.token)->room, "the-room");
 }
 
+TEST_F(MembershipTest, OwnTokensAreMadeAnewBeforeEachJoining) {
+  options_.access.token.clear();
+  options_.access.api_key = "key";
+  options_.access.api_secret = "secret";
+  options_.wait_limit = 24h;
+  join();
+  wire::SignalResponse response;
+  response.set_refresh_token("expires in ten minutes");
+  receive(response);
+  membership_->handle_closed(now_, {EndKind::rejoin, "gone"});
+  pass(1s);
+  EXPECT_TRUE(read_claims(servers_.token).has_value());
+}
+
 TEST_F(MembershipTest, TheFirstOfferOfEachStayIsOfANewConnection) {
   join();
   offer(7);
