@@ -150,7 +150,6 @@ class Day {
     const double in_file = seconds(recorded.video().packets.back().pts - recorded.audio().packets.back().pts);
     EXPECT_NEAR(in_file, to_seconds(alice.last_picture - alice.last_sound), 0.04);
   }
-  static double seconds(media::Ticks ticks) { return static_cast<double>(ticks) / media::ticks_per_second; }
 
   SessionOptions session;
   livekit::Membership::Options membership;
