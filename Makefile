@@ -20,7 +20,7 @@ test: peers build  ## install, build, run every test; says what it skipped and w
 
 prove: peers build  ## repeat every figure that the project promises, in full counts (about half an hour)
 	@cmake --build --preset release --target recording_test
-	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*'
+	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
 	@scripts/run_e2e.sh --prove
 
 soak: build  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails

@@ -79,8 +79,8 @@ Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& m
 
 Service::~Service() = default;
 
-Result<RoomAccess> Service::room_access(const api::StartRequest& request) const {
-  RoomAccess access;
+Result<livekit::RoomAccess> Service::room_access(const api::StartRequest& request) const {
+  livekit::RoomAccess access;
   access.server_url = request.livekit_url.empty() ? config_.livekit_url : request.livekit_url;
   access.token = request.token;
   access.endpoint = endpoint_.get();
@@ -209,7 +209,7 @@ void Service::start(api::StartRequest request, StatusReply reply) {
   reply(entry.task->status());
 }
 
-void Service::follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access) {
+void Service::follow_room(Entry& entry, const api::StartRequest& request, livekit::RoomAccess access) {
   LivekitSource::Options options;
   options.access = std::move(access);
   options.room.mode = entry.watches ? livekit::RoomMode::watch : livekit::RoomMode::record;
@@ -283,7 +283,7 @@ void Service::restart(RunningFiles::Kept kept) {
 void Service::resume(RunningFiles::Kept kept, archive::Leftover leftover) {
   const api::StartRequest& request = kept.running.request;
   const bool whip = kept.running.source == RunningRecording::Source::whip;
-  auto access = whip ? Result<RoomAccess>(RoomAccess{}) : room_access(request);
+  auto access = whip ? Result<livekit::RoomAccess>(livekit::RoomAccess{}) : room_access(request);
   if (!access) {
     log::error("{} cannot be gone on with: {}", kept.running.recording_id, access.error().message);
     forget(kept.running.recording_id);
@@ -609,7 +609,7 @@ void Service::on_connection_lost(RecordingTask& task) {
   const auto entry = std::ranges::find(entries_, &task, [](const auto& item) { return item->task.get(); });
   if (entry == entries_.end()) return;
   (*entry)->whip_connected = false;
-  if ((*entry)->source) (*entry)->source->handle_connection_lost();
+  if ((*entry)->source) (*entry)->source->handle_media_lost();
 }
 
 void Service::on_session_over(RecordingTask& task) {

@@ -74,9 +74,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   Result<void> check_start(const api::StartRequest& request) const;
   recording::SessionOptions session_options(const api::StartRequest& request,
                                             std::string_view participant_suffix);
-  Result<RoomAccess> room_access(const api::StartRequest& request) const;
+  Result<livekit::RoomAccess> room_access(const api::StartRequest& request) const;
   Entry& add(recording::SessionOptions options);
-  void follow_room(Entry& entry, const api::StartRequest& request, RoomAccess access);
+  void follow_room(Entry& entry, const api::StartRequest& request, livekit::RoomAccess access);
   void take_over(RunningFiles::Kept kept);
   void resume(RunningFiles::Kept kept, archive::Leftover leftover);
   void close(archive::Leftover leftover);

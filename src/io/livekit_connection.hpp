@@ -1,52 +1,51 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 
-#include "livekit/room.hpp"
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "io/websocket.hpp"
+#include "livekit/ending.hpp"
 #include "livekit/url.hpp"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace holdfast::io {
 
 struct LivekitOptions {
   livekit::ServerUrl server;
+  std::string target;  // livekit::signal_target() or resume_target()
   std::string token;
-  livekit::RoomConfig room;
-  std::string ca_file;  // PEM, for wss; empty: the system's trust store
+  Duration connect_timeout = std::chrono::seconds(10);
+  std::string ca_file = {};  // PEM, for wss; empty: the system's trust store
 };
 
-// Joins a room and drives a livekit::Room over a WebSocket, on the thread of the io_context (the control
-// thread). The owner sees one interface, RoomEvents; on_ended() comes exactly once, and once more after each
-// resume(), also when the connection never came about.
-class LivekitConnection {
+class LivekitHandler {
  public:
-  // Starts at once; events come from the io_context, never from within these functions.
-  LivekitConnection(boost::asio::io_context& context, LivekitOptions options, livekit::RoomEvents& events);
-  // Drops the connection without a goodbye (the server notices); no event comes any more. Not from within an
-  // event other than on_ended().
-  ~LivekitConnection();
-  LivekitConnection(const LivekitConnection&) = delete;
-  LivekitConnection& operator=(const LivekitConnection&) = delete;
+  virtual ~LivekitHandler() = default;
+  virtual void handle_message(Bytes message) = 0;
+  // It is gone, or never came about: the last call, from within which it may be destroyed.
+  virtual void handle_closed(const livekit::Ended& why) = 0;
+};
 
-  // Goes on with the session over another WebSocket, after an end of EndKind::resume or while it stands
-  // (media needs an ICE restart). `token`: the newest. Not from within an event.
-  void resume(std::string token);
+// One signalling connection to a LiveKit server: a WebSocket, and what its end means. On the thread of the
+// io_context (the control thread).
+class LivekitConnection final : private WebSocketHandler {
+ public:
+  // Starts at once; the handler is called from the io_context, never from within these functions. Destroying
+  // it drops the connection without a goodbye, and no call comes any more.
+  LivekitConnection(boost::asio::io_context& context, const LivekitOptions& options, LivekitHandler& handler);
 
-  // After the end these do nothing.
-  void send_answer(std::uint32_t offer_id, std::string_view sdp);
-  void send_candidate(std::string_view candidate, std::string_view mid);
-  // Says goodbye; on_ended() with EndKind::left follows within livekit::Room::leave_timeout.
-  void leave();
+  // As WebSocket's functions of these names.
+  void send(Bytes message) { socket_.send(message); }
+  void close() { socket_.close(); }
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;  // shared with its timer, nobody else
+  void handle_open() override {}
+  void handle_message(Bytes message) override { handler_.handle_message(message); }
+  void handle_closed(const WebSocketClosed& closed) override;
+
+  LivekitHandler& handler_;
+  WebSocket socket_;
 };
 
 }  // namespace holdfast::io

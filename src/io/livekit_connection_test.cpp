@@ -26,7 +26,7 @@ namespace http = beast::http;
 namespace wire = livekit::wire;
 
 // A LiveKit server: lets a visitor in with an offer, or goes on with its session, and answers a goodbye; or
-// declines. One visitor at a time.
+// declines. One visitor, once.
 class FakeServer {
  public:
   explicit FakeServer(asio::io_context& context) : acceptor_(context, {asio::ip::address_v4::loopback(), 0}) {
@@ -40,15 +40,12 @@ class FakeServer {
   http::request<http::string_body> request;
   std::vector<wire::SignalRequest> received;
   bool drops_visitors = false;  // once they are in
-  int visitors = 1;             // to come
 
  private:
   asio::awaitable<void> serve() {
-    while (visitors-- > 0) {
-      try {
-        co_await serve_one(co_await acceptor_.async_accept(asio::use_awaitable));
-      } catch (const boost::system::system_error&) {  // the visitor is gone
-      }
+    try {
+      co_await serve_one(co_await acceptor_.async_accept(asio::use_awaitable));
+    } catch (const boost::system::system_error&) {  // the visitor is gone
     }
   }
   asio::awaitable<void> serve_one(asio::ip::tcp::socket visitor) {
@@ -89,40 +86,35 @@ class FakeServer {
   asio::ip::tcp::acceptor acceptor_;
 };
 
-struct Owner final : livekit::RoomEvents {
-  void on_joined(std::string_view room_name, std::string_view) override { room = room_name; }
-  void on_resumed() override { resumed = true; }
-  void on_offer(const livekit::Offer& offer) override {
-    if (react) react(offer);
+struct Owner final : LivekitHandler {
+  void handle_message(Bytes message) override {
+    wire::SignalResponse& response = heard.emplace_back();
+    ASSERT_TRUE(response.ParseFromArray(message.data(), static_cast<int>(message.size())));
+    if (react) react(response);
   }
-  void on_candidate(std::string_view) override {}
-  void on_track_added(const livekit::Track&) override {}
-  void on_track_changed(const livekit::Track&) override {}
-  void on_track_removed(const livekit::Track&) override {}
-  void on_track_refused(const livekit::Track&) override {}
-  void on_publisher_left(std::string_view) override {}
-  void on_participant(std::string_view) override {}
-  void on_participant_gone(std::string_view) override {}
-  void on_token(std::string_view) override {}
-  void on_ended(const livekit::Ended& value) override {
-    ended.push_back(value);
-    if (value.kind != EndKind::resume) connection.reset();
+  void handle_closed(const livekit::Ended& why) override {
+    ended.push_back(why);
+    connection.reset();
   }
 
-  std::string room;
-  bool resumed = false;
+  std::vector<wire::SignalResponse> heard;
   std::vector<livekit::Ended> ended;
-  std::function<void(const livekit::Offer&)> react;
+  std::function<void(const wire::SignalResponse&)> react;
   std::unique_ptr<LivekitConnection> connection;
 };
 
 class LivekitConnectionTest : public testing::Test {
  protected:
-  void join() {
-    LivekitOptions options;
-    options.server = server_.url();
-    options.token = "SECRET";
+  void connect(const std::string& target) {
+    const LivekitOptions options{.server = server_.url(), .target = target, .token = "SECRET"};
     owner_.connection = std::make_unique<LivekitConnection>(context_, options, owner_);
+  }
+  void join() { connect(livekit::signal_target(server_.url())); }
+  void say_goodbye() {
+    wire::SignalRequest request;
+    request.mutable_leave()->set_reason(wire::CLIENT_INITIATED);
+    const std::string bytes = request.SerializeAsString();
+    owner_.connection->send(as_bytes(bytes));
   }
 
   asio::io_context context_;
@@ -130,25 +122,23 @@ class LivekitConnectionTest : public testing::Test {
   Owner owner_;
 };
 
-TEST_F(LivekitConnectionTest, JoinsAnswersAndLeaves) {
+TEST_F(LivekitConnectionTest, CarriesMessagesBothWays) {
   join();
-  owner_.react = [&](const livekit::Offer& offer) {
-    owner_.connection->send_answer(offer.id, "v=0");
-    owner_.connection->leave();
+  owner_.react = [&](const wire::SignalResponse& response) {
+    if (response.has_offer()) say_goodbye();
+    if (response.has_leave()) owner_.connection->close();
   };
-  context_.run();
-  EXPECT_EQ(owner_.room, "demo");
-  ASSERT_EQ(server_.received.size(), 2u);
-  EXPECT_EQ(server_.received[0].answer().id(), 5u);
-  EXPECT_TRUE(server_.received[1].has_leave());
-  ASSERT_EQ(owner_.ended.size(), 1u);
-  EXPECT_EQ(owner_.ended[0].kind, EndKind::left);
+  while (owner_.ended.empty()) context_.run_one();
+  ASSERT_EQ(owner_.heard.size(), 3u);
+  EXPECT_EQ(owner_.heard[0].join().room().name(), "demo");
+  EXPECT_EQ(owner_.heard[1].offer().id(), 5u);
+  ASSERT_EQ(server_.received.size(), 1u);
+  EXPECT_TRUE(server_.received[0].has_leave());
 }
 
 TEST_F(LivekitConnectionTest, ShowsItsTokenInTheHeaderOnly) {
   join();
-  owner_.react = [&](const livekit::Offer&) { owner_.connection->leave(); };
-  context_.run();
+  while (owner_.heard.empty()) context_.run_one();
   EXPECT_EQ(server_.request[http::field::authorization], "Bearer SECRET");
   EXPECT_THAT(std::string(server_.request.target()), Not(HasSubstr("SECRET")));
   EXPECT_THAT(std::string(server_.request.target()), HasSubstr("auto_subscribe=0"));
@@ -165,28 +155,18 @@ TEST_F(LivekitConnectionTest, ExplainsARefusalWithoutRepeatingTheToken) {
   EXPECT_THAT(owner_.ended[0].why, Not(HasSubstr("SECRET")));
 }
 
-TEST_F(LivekitConnectionTest, LeavingBeforeItIsOpenEndsItToo) {
-  join();
-  owner_.connection->leave();
-  while (owner_.ended.empty()) context_.run_one();  // the server waits on
-  ASSERT_EQ(owner_.ended.size(), 1u);
-  EXPECT_EQ(owner_.ended[0].kind, EndKind::left);
-}
-
-TEST_F(LivekitConnectionTest, GoesOnWithItsSessionOverAnotherWebSocket) {
+TEST_F(LivekitConnectionTest, AServerThatDropsUsMayStillHaveOurSession) {
   server_.drops_visitors = true;
-  server_.visitors = 2;
   join();
   while (owner_.ended.empty()) context_.run_one();
-  EXPECT_EQ(owner_.ended.back().kind, EndKind::resume);
-  server_.drops_visitors = false;
-  owner_.connection->resume("NEWER");
-  while (!owner_.resumed) context_.run_one();
+  EXPECT_EQ(owner_.ended[0].kind, EndKind::resume);
+}
+
+TEST_F(LivekitConnectionTest, GoesOnWithASessionWhereTheTargetSaysSo) {
+  connect(livekit::resume_target(server_.url(), "PA/1"));
+  while (owner_.heard.empty()) context_.run_one();
+  EXPECT_TRUE(owner_.heard[0].has_reconnect());
   EXPECT_THAT(std::string(server_.request.target()), HasSubstr("&reconnect=1&sid=PA%2F1"));
-  EXPECT_EQ(server_.request[http::field::authorization], "Bearer NEWER");
-  owner_.connection->leave();
-  while (owner_.ended.size() < 2) context_.run_one();
-  EXPECT_EQ(owner_.ended.back().kind, EndKind::left);
 }
 
 TEST_F(LivekitConnectionTest, IsSilentOnceDestroyed) {

@@ -2,9 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -22,6 +19,7 @@
 #include <thread>
 
 #include "io/clock.hpp"
+#include "io/self_signed_test.hpp"
 #include "io/storage_thread.hpp"
 
 namespace holdfast::io {
@@ -204,27 +202,10 @@ class SecureLinksTest : public ServerLinksTest {
 
   // Another one for the server, which is the one to be trusted from now on.
   void make_certificate() {
-    EVP_PKEY* pair = EVP_EC_gen("P-256");
-    X509* cert = X509_new();
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, pair);
-    X509_NAME* name = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, as_bytes("localhost").data(), -1, -1, 0);
-    X509_set_issuer_name(cert, name);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
-    X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(cert, pair, EVP_sha256());
-    SSL_CTX_use_certificate(tls_.native_handle(), cert);
-    SSL_CTX_use_PrivateKey(tls_.native_handle(), pair);
-    BIO* out = BIO_new_file(ca_file_.c_str(), "w");
-    PEM_write_bio_X509(out, cert);
-    BIO_free(out);
-    X509_free(cert);
-    EVP_PKEY_free(pair);
+    const SelfSigned made;
+    tls_.use_certificate(asio::buffer(made.certificate), asio::ssl::context::pem);
+    tls_.use_private_key(asio::buffer(made.key), asio::ssl::context::pem);
+    trust(made.certificate);
   }
   std::string trusted() const {
     std::ifstream file(ca_file_);

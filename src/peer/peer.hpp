@@ -75,7 +75,7 @@ class Sink {
 // a packet means is for others. Sans-IO; one thread. Allocates nothing for a packet of an SSRC that it knows.
 //
 //   receive:  accept_offer() -> answer, again for every later offer
-//   publish:  make_offer() -> accept_answer(), once
+//   publish:  make_offer() -> accept_answer(), again for other tracks
 //
 // then handle_datagram() and handle_timeout() by deadline(), until failed, or closed.
 class Peer {
@@ -94,7 +94,11 @@ class Peer {
   // ice::Agent::set_remote.
   Result<IceDescription> restart_ice(Instant now, const IceDescription& remote);
 
+  // May be called again, for other tracks; and after restart_ice(), for a restart that the other side takes
+  // up with its answer.
   std::string make_offer(const std::vector<sdp::OfferedTrack>& tracks);
+  // The next offer has new ICE credentials (RFC 8445 section 9). Media goes on meanwhile.
+  void restart_ice(Instant now);
   // Errors: as sdp::parse and sdp::read_answer.
   Result<void> accept_answer(Instant now, std::string_view answer);
 
@@ -132,7 +136,7 @@ class Peer {
   // Where the other side is, and by what way. Empty before there is a path.
   std::optional<Endpoint> remote_endpoint() const;
   std::optional<Transport> transport() const;
-  // How often the other side restarted ICE.
+  // How often either side restarted ICE.
   int ice_restarts() const { return ice_restarts_; }
   std::optional<Duration> round_trip() const { return ice_.round_trip(); }
 
@@ -155,7 +159,6 @@ class Peer {
   bool send(Protect protect, Bytes packet, Outbox& outbox);
 
   sdp::LocalTransport local_transport();
-  void restart_ice(Instant now);
   // Errors: the certificate or the DTLS role is another than before, or no fingerprint is of a kind we know.
   Result<void> check_dtls(const sdp::RemoteTransport& remote, sdp::Setup setup) const;
   // Goes on with what the two descriptions came to.

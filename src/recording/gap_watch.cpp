@@ -27,6 +27,18 @@ GapWatch GapWatch::resume(const Limits& limits, Instant now, Instant left) {
   return watch;
 }
 
+GapCause cause_of(livekit::Fault fault) {
+  switch (fault) {
+    case livekit::Fault::server:
+      return GapCause::server;
+    case livekit::Fault::network:
+      return GapCause::network;
+    case livekit::Fault::publisher:
+      return GapCause::left;
+  }
+  std::unreachable();
+}
+
 void GapWatch::handle_packet(Instant arrival) {
   heard_ = std::max(heard_, arrival);
   if (gap_) gap_->to = std::min(gap_->to, arrival);

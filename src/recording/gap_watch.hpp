@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "livekit/ending.hpp"
 
 namespace holdfast::recording {
 
@@ -16,6 +17,8 @@ enum class GapCause : std::uint8_t {
   restart,  // we were gone ourselves
 };
 std::string_view to_string(GapCause cause);
+// What signalling tells of where the trouble lies.
+GapCause cause_of(livekit::Fault fault);
 
 // A span without media on any track.
 struct Gap {

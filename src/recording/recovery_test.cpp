@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -25,11 +27,15 @@ struct Conditions {
   // Of video: 150 packets/s.
   std::size_t payload = 200;
   Duration frame = 33'333us;
+  // In the middle of it nothing passes for so long ...
+  Duration dark{};
+  // ... or all that is sent to the recorder's former address, until signalling has restarted ICE.
+  enum class Nat : std::uint8_t { steady, rebinds } nat = Nat::steady;
 };
 
 constexpr Duration clean_start = 500ms;
 constexpr Duration impaired = 8s;
-constexpr Duration patience = 1500ms;
+constexpr Duration longest_patience = 1500ms;
 
 // Plays a publisher to a downtrack: a key frame first, then only when one is asked for.
 class Camera final : public codec::PayloadSink {
@@ -102,17 +108,21 @@ struct Tally {
   std::uint64_t all_copies_lost = 0;
   std::uint64_t out_of_history = 0;
   std::uint64_t ignored_after_pli = 0;
-  std::uint64_t lost = 0;  // by the recorder
+  std::uint64_t in_the_dark = 0;  // could not be asked for
+  std::uint64_t lost = 0;         // by the recorder
   std::uint64_t resent = 0;
   std::uint64_t resent_in_vain = 0;
 
-  std::uint64_t past_saving() const { return all_copies_lost + out_of_history + ignored_after_pli; }
+  std::uint64_t past_saving() const {
+    return all_copies_lost + out_of_history + ignored_after_pli + in_the_dark;
+  }
   Tally& operator+=(const Tally& more) {
     sent += more.sent;
     lost_at_first += more.lost_at_first;
     all_copies_lost += more.all_copies_lost;
     out_of_history += more.out_of_history;
     ignored_after_pli += more.ignored_after_pli;
+    in_the_dark += more.in_the_dark;
     lost += more.lost;
     resent += more.resent;
     resent_in_vain += more.resent_in_vain;
@@ -156,6 +166,8 @@ class World {
     clock_.run_for(clean_start);
     net_.path(studio_at, recorder_at) = conditions_.down;
     net_.path(recorder_at, studio_at) = conditions_.up;
+    clock_.run_for(2s);
+    cut();
     clock_.run_until(impaired_until);
     net_.both_ways(studio_at, recorder_at, clean);
     clock_.run_until(end + 1s);
@@ -165,6 +177,10 @@ class World {
 
   Tally tally(Kind kind) {
     const sim::SimDowntrack& downtrack = kind == Kind::video ? *video_ : *audio_;
+    // Where nothing is lost at random the first question is enough.
+    const Duration patience = conditions_.down.loss > 0 || conditions_.dark == Duration{}
+                                  ? longest_patience
+                                  : conditions_.round_trip + 100ms;
     Tally tally;
     tally.sent = downtrack.counters().forwarded;
     tally.lost_at_first = downtrack.counters().first_copy_lost;
@@ -173,6 +189,7 @@ class World {
     tally.all_copies_lost = downtrack.count(Fate::all_copies_lost, patience);
     tally.out_of_history = downtrack.count(Fate::out_of_history, patience);
     tally.ignored_after_pli = downtrack.count(Fate::ignored_after_pli, patience);
+    tally.in_the_dark = downtrack.known(patience, dark_).past_saving - downtrack.known(patience).past_saving;
     tally.lost = packets(kind).lost;
     return tally;
   }
@@ -182,6 +199,21 @@ class World {
   }
 
  private:
+  void cut() {
+    if (conditions_.nat == Conditions::Nat::rebinds) {
+      net_.rebind(recorder_at, Endpoint{IpAddress::from_v4(203, 0, 113, 7), 40'000});
+      clock_.schedule_in(conditions_.dark, [this] { restart_ice(); });
+    } else if (conditions_.dark > Duration{}) {
+      net_.black_out(studio_at, recorder_at, conditions_.dark);
+    }
+    if (conditions_.dark > Duration{}) dark_.push_back({clock_.now(), clock_.now() + conditions_.dark});
+  }
+  void restart_ice() {
+    const auto answer = recorder_->session.accept_offer(clock_.both(), server_.restart_offer());
+    ASSERT_TRUE(answer.has_value()) << answer.error().message;
+    ASSERT_TRUE(server_.accept_answer(*answer).has_value());
+  }
+
   const Conditions& conditions_;
   storage::WriteBudget budget_;
   sim::SimDisk disk_;
@@ -192,27 +224,28 @@ class World {
   std::optional<Recorder> recorder_;
   sim::SimDowntrack* video_ = nullptr;
   sim::SimDowntrack* audio_ = nullptr;
+  std::vector<sim::SimDowntrack::Dark> dark_;
 };
 
 void print_row(const std::string& name, const Tally& tally, const Tally& without_waiting) {
   static bool headed = false;
   if (!std::exchange(headed, true)) {
-    std::printf("%-26s %9s %9s %9s | %7s %7s %7s | %7s %9s | %8s %7s\n", "", "sent", "lost at", "lost by",
-                "all 4", "out of", "after", "past", "without", "resent", "in");
-    std::printf("%-26s %9s %9s %9s | %7s %7s %7s | %7s %9s | %8s %7s\n", "", "", "first", "recorder", "lost",
-                "history", "PLI", "saving", "waiting", "", "vain");
+    std::printf("%-26s %9s %9s %9s | %7s %7s %7s %7s | %7s %9s | %8s %7s\n", "", "sent", "lost at", "lost by",
+                "all 4", "out of", "after", "in the", "past", "without", "resent", "in");
+    std::printf("%-26s %9s %9s %9s | %7s %7s %7s %7s | %7s %9s | %8s %7s\n", "", "", "first", "recorder",
+                "lost", "history", "PLI", "dark", "saving", "waiting", "", "vain");
   }
-  std::printf("%-26s %9ju %9ju %9ju | %7ju %7ju %7ju | %7ju %9ju | %8ju %7ju\n", name.c_str(), tally.sent,
-              tally.lost_at_first, tally.lost, tally.all_copies_lost, tally.out_of_history,
-              tally.ignored_after_pli, tally.past_saving(), without_waiting.lost, tally.resent,
-              tally.resent_in_vain);
+  std::printf("%-26s %9ju %9ju %9ju | %7ju %7ju %7ju %7ju | %7ju %9ju | %8ju %7ju\n", name.c_str(),
+              tally.sent, tally.lost_at_first, tally.lost, tally.all_copies_lost, tally.out_of_history,
+              tally.ignored_after_pli, tally.in_the_dark, tally.past_saving(), without_waiting.lost,
+              tally.resent, tally.resent_in_vain);
 }
 
 class RecoveryTest : public testing::TestWithParam<Conditions> {};
 
 // Past saving is a packet of which no copy arrived, and of which no more copies were to be had: the server
-// had sent it four times, no longer kept it when the recorder's patience ended, or answered no NACK because
-// it awaited a key frame.
+// had sent it four times, no longer kept it when the recorder's patience ended, answered no NACK because it
+// awaited a key frame, or could not be reached.
 TEST_P(RecoveryTest, TheRecorderLosesExactlyWhatWasPastSaving) {
   const Conditions& conditions = GetParam();
   // The recorder that does not wait has time for one question and its answer.
@@ -222,7 +255,7 @@ TEST_P(RecoveryTest, TheRecorderLosesExactlyWhatWasPastSaving) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(testing::Message() << "replay with HOLDFAST_SEED=" << seed << " HOLDFAST_SEEDS=1");
     {
-      World world(conditions, patience, seed);
+      World world(conditions, longest_patience, seed);
       world.run();
       if (HasFatalFailure()) return;
       for (const Kind kind : {Kind::video, Kind::audio}) {
@@ -279,6 +312,19 @@ std::vector<Conditions> all_conditions() {
   // As many packets a second as 8 Mb/s are: the server keeps 0.6 s.
   const sim::Path fast{.delay = 100ms, .jitter = 5ms, .loss = 0.1};
   all.push_back({"fast_loss10_rtt200", 200ms, fast, fast, 64, 9600us});
+  for (const int loss : {0, 5}) {
+    const sim::Path path{.delay = 40ms, .jitter = 5ms, .loss = loss / 100.0};
+    const std::string under = fmt::format("_loss{}_rtt80", loss);
+    for (const int seconds : {1, 5}) {
+      Conditions dark{fmt::format("dark{}s", seconds) + under, 80ms, path, path};
+      dark.dark = std::chrono::seconds(seconds);
+      all.push_back(dark);
+    }
+    Conditions rebinds{"nat_rebinds" + under, 80ms, path, path};
+    rebinds.nat = Conditions::Nat::rebinds;
+    rebinds.dark = 1s;
+    all.push_back(rebinds);
+  }
   return all;
 }
 

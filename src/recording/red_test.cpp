@@ -1,8 +1,7 @@
 #include <deque>
 
 #include "codec/opus.hpp"
-#include "recording/session_test.hpp"
-#include "sim/sim_forwarder.hpp"
+#include "recording/forwarder_test.hpp"
 
 namespace holdfast::recording {
 namespace {
@@ -15,7 +14,7 @@ const sdp::Codec red_codec{PayloadType(63), "red", 48'000, 2, "111/111", {}};
 
 // A LiveKit room whose one publisher sends Opus with two older frames in each packet, every tenth packet
 // without, as where one is too large.
-class RedTest : public SessionTest {
+class RedTest : public ForwarderTest {
  protected:
   static constexpr std::uint32_t frame_samples = 960;
 
@@ -24,12 +23,7 @@ class RedTest : public SessionTest {
     options.output.format = container::Format::mkv;
     options.nack = Nack::always;
     audio_ = &server_.add_audio("TR_audio", red_codec);
-    const auto answer = session().accept_offer(clock.both(), server_.offer());
-    ASSERT_TRUE(answer.has_value()) << answer.error().message;
-    answer_ = *answer;
-    ASSERT_TRUE(server_.accept_answer(*answer).has_value());
-    ASSERT_TRUE(clock.run_until([&] { return server_.state() == peer::State::connected; }, 5s));
-    run_for(50ms);
+    ForwarderTest::connect();
   }
   void play(int packets) {
     for (int i = 0; i < packets; ++i) {
@@ -83,9 +77,7 @@ class RedTest : public SessionTest {
     ASSERT_TRUE(clock.run_until([&] { return recorder().finished.has_value(); }, 5s));
   }
 
-  sim::SimForwarder server_{clock, net, studio_at, seed};
   sim::SimDowntrack* audio_ = nullptr;
-  std::string answer_;
   std::vector<ByteVector> frames_;
   std::uint32_t timestamp_ = 1'000'000;
 };

@@ -120,8 +120,9 @@ class Session final : private peer::Sink, private TrackOwner {
   // `output_paths`, sizes, tracks and counts as they are now; state connecting, recording or gap.
   Status status(Instant now) const;
   storage::FileWriter::Counters disk_counters() const { return output_.disk_counters(); }
-  // For tests: whether every track's ledger adds up.
+  // For tests: whether every track's ledger adds up, and whether media can be received.
   bool ledgers_hold() const;
+  bool connected() const { return peer_->state() == peer::State::connected; }
 
  private:
   struct Slot {

@@ -23,6 +23,10 @@ namespace holdfast::recording {
 using namespace std::chrono_literals;
 using media::Kind;
 
+inline double seconds(media::Ticks ticks) {
+  return static_cast<double>(ticks) / media::ticks_per_second;
+}
+
 // Runs each job a little later, in order, on the simulated clock.
 class SimExecutor final : public Executor {
  public:

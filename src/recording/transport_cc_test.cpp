@@ -1,5 +1,4 @@
-#include "recording/session_test.hpp"
-#include "sim/sim_forwarder.hpp"
+#include "recording/forwarder_test.hpp"
 
 namespace holdfast::recording {
 namespace {
@@ -8,16 +7,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class TransportCcTest : public SessionTest {
+class TransportCcTest : public ForwarderTest {
  protected:
   void connect() {
     video_ = &server_.add_video("TR_video", sdp::h264_codec());
-    const auto answer = session().accept_offer(clock.both(), server_.offer());
-    ASSERT_TRUE(answer.has_value()) << answer.error().message;
-    answer_ = *answer;
-    ASSERT_TRUE(server_.accept_answer(*answer).has_value());
-    ASSERT_TRUE(clock.run_until([&] { return server_.state() == peer::State::connected; }, 5s));
-    run_for(50ms);
+    ForwarderTest::connect();
   }
   void play(int packets) {
     static constexpr std::array<std::uint8_t, 3> slice{0x41, 0x9a, 0x02};
@@ -28,9 +22,7 @@ class TransportCcTest : public SessionTest {
     run_for(500ms);
   }
 
-  sim::SimForwarder server_{clock, net, studio_at, seed};
   sim::SimDowntrack* video_ = nullptr;
-  std::string answer_;
 };
 
 TEST_F(TransportCcTest, EveryPacketIsReportedWhereItWasNegotiated) {

@@ -105,9 +105,10 @@ struct Answer {
 Result<Answer> make_answer(const SessionDescription& offer, const AnswerPolicy& policy,
                            const LocalTransport& local);
 
-// A track that a publisher sends.
+// A track that a publisher sends; or, where the kind is application, a data channel, which has a mid only.
 struct OfferedTrack {
   Kind kind = Kind::video;
+  Direction direction = Direction::sendonly;  // inactive: the m-line of a track that ended; it has no msid
   std::string mid;
   Msid msid;
   std::string cname;
@@ -124,7 +125,7 @@ Codec opus_codec();
 // The RTX payload type that goes with `codec`: its number + 1. RFC 4588 section 8.6.
 Codec rtx_codec(const Codec& codec);
 
-// A sending client's offer (RFC 9725 section 4.2): all tracks sendonly and bundled, actpass.
+// A sender's offer (RFC 9725 section 4.2): all tracks bundled, actpass.
 SessionDescription make_offer(const std::vector<OfferedTrack>& tracks, const LocalTransport& local);
 
 struct AcceptedAnswer {

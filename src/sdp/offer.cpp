@@ -8,14 +8,22 @@ namespace {
 
 MediaDescription describe_track(const OfferedTrack& track) {
   MediaDescription media;
+  media.mid = track.mid;
+  if (track.kind == Kind::application) {
+    media.media = "application";
+    media.protocol = "UDP/DTLS/SCTP";
+    media.formats = "webrtc-datachannel";
+    media.sctp_port = 5000;
+    return media;
+  }
   media.media = track.kind == Kind::audio ? "audio" : "video";
   media.protocol = "UDP/TLS/RTP/SAVPF";
-  media.mid = track.mid;
-  media.direction = Direction::sendonly;
+  media.direction = track.direction;
   media.rtcp_mux = true;
   media.rtcp_rsize = true;
-  media.msid = track.msid;
   media.codecs = track.codecs;
+  if (track.direction == Direction::inactive) return media;
+  media.msid = track.msid;
   media.ssrcs.push_back({track.ssrc, track.cname, {}});
   if (track.rtx) {
     media.ssrcs.push_back({*track.rtx, track.cname, {}});
@@ -45,7 +53,7 @@ MediaSection conclude(const MediaDescription& offered, const MediaDescription& a
   choose_codecs(offered, answered, section);
   if (answered.port == 0) {
     section.rejection = "refused by the other side";
-  } else if (section.codecs.empty()) {
+  } else if (section.kind != Kind::application && section.codecs.empty()) {
     section.rejection = "the other side accepted none of our codecs";
   } else if (answered.direction == Direction::recvonly || answered.direction == Direction::sendrecv) {
     section.direction = Direction::sendonly;

@@ -87,6 +87,28 @@ TEST(Offer, OurOwnAnswererTakesItAndWeReadTheAnswer) {
   EXPECT_EQ(accepted->sections[1].codecs[0].name, "opus");
 }
 
+TEST(Offer, ADataChannelAloneIsTaken) {
+  OfferedTrack channel;
+  channel.kind = Kind::application;
+  channel.mid = "0";
+  const auto offered = make_offer({channel}, side("publisher"));
+  const auto accepted = read_answer(offered, answer_to(offered).description);
+  ASSERT_TRUE(accepted.has_value()) << accepted.error().message;
+  EXPECT_EQ(accepted->sections[0].rejection, "");
+}
+
+TEST(Offer, TheMLineOfATrackThatEndedIsInactive) {
+  OfferedTrack ended = camera();
+  ended.direction = Direction::inactive;
+  const auto offered = make_offer({ended, microphone()}, side("publisher"));
+  EXPECT_FALSE(offered.media[0].msid.has_value());
+  EXPECT_TRUE(offered.media[0].ssrcs.empty());
+  const auto accepted = read_answer(offered, answer_to(offered).description);
+  ASSERT_TRUE(accepted.has_value()) << accepted.error().message;
+  EXPECT_EQ(accepted->sections[0].direction, Direction::inactive);
+  EXPECT_EQ(accepted->sections[1].direction, Direction::sendonly);
+}
+
 TEST(Offer, CodecsTheOtherSideLeftOutAreReported) {
   const auto accepted = read_answer(offer(), answer_to(offer(), {.codecs = {"vp8"}}).description);
   ASSERT_TRUE(accepted.has_value()) << accepted.error().message;

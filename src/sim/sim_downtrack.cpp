@@ -56,6 +56,7 @@ void SimDowntrack::probe(Probe probe) {
 }
 
 SimDowntrack::Record* SimDowntrack::find(std::uint16_t sequence) {
+  if (records_.empty()) return nullptr;
   const auto newest = static_cast<std::uint16_t>(config_.first_sequence + records_.size() - 1);
   const auto age = static_cast<std::uint16_t>(newest - sequence);
   if (age >= records_.size() || age >= config_.history) return nullptr;
@@ -66,7 +67,7 @@ void SimDowntrack::handle_nack(Instant now, const rtp::Nack& nack) {
   nack.for_each([&](std::uint16_t sequence) {
     ++counters_.nacks;
     Record* record = find(sequence);
-    if (record == nullptr) return;
+    if (record == nullptr || closed_) return;
     if (awaits_key_frame_) {
       record->ignored = true;
       ++counters_.ignored_after_pli;
@@ -101,16 +102,60 @@ void SimDowntrack::handle_picture_loss() {
   ++counters_.key_frame_requests;
 }
 
-Fate SimDowntrack::fate_of(const Record& record, Duration patience) const {
-  if (record.arrival) return Fate::arrived;
-  if (record.resends == most_resends) return Fate::all_copies_lost;
-  if (record.left_history - record.sent < patience) return Fate::out_of_history;
-  return record.ignored ? Fate::ignored_after_pli : Fate::tries_left;
+void SimDowntrack::close(Instant now) {
+  if (std::exchange(closed_, true)) return;
+  const std::size_t kept = std::min<std::size_t>(records_.size(), config_.history);
+  for (std::size_t i = records_.size() - kept; i < records_.size(); ++i) records_[i].left_history = now;
+}
+
+template <typename Visit>
+void SimDowntrack::for_each_fate(Duration patience, Visit visit) const {
+  std::optional<Instant> noticed;  // when the first later packet arrived
+  for (std::size_t i = records_.size(); i > 0; --i) {
+    const Record& record = records_[i - 1];
+    const Instant from = noticed.value_or(record.sent);
+    Fate fate = record.ignored ? Fate::ignored_after_pli : Fate::tries_left;
+    if (record.arrival) {
+      fate = Fate::arrived;
+    } else if (record.resends == most_resends) {
+      fate = Fate::all_copies_lost;
+    } else if (record.left_history < from || record.left_history - from < patience) {
+      fate = Fate::out_of_history;
+    }
+    visit(i - 1, fate, noticed);
+    if (record.arrival) noticed = std::min(*record.arrival, noticed.value_or(*record.arrival));
+  }
 }
 
 std::uint64_t SimDowntrack::count(Fate fate, Duration patience) const {
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-      records_, [&](const Record& record) { return fate_of(record, patience) == fate; }));
+  std::uint64_t found = 0;
+  for_each_fate(patience, [&](std::size_t, Fate each, const auto&) { found += each == fate; });
+  return found;
+}
+
+Fate SimDowntrack::fate(std::size_t index, Duration patience) const {
+  Fate found = Fate::arrived;
+  for_each_fate(patience, [&](std::size_t i, Fate each, const auto&) {
+    if (i == index) found = each;
+  });
+  return found;
+}
+
+SimDowntrack::Known SimDowntrack::known(Duration patience, std::span<const Dark> dark) const {
+  Known known;
+  Known so_far;  // is known once an earlier packet arrived
+  for_each_fate(patience, [&](std::size_t, Fate fate, const std::optional<Instant>& noticed) {
+    if (!noticed && fate != Fate::arrived) return;
+    const bool was_dark = noticed && std::ranges::any_of(dark, [&](const Dark& span) {
+                            return *noticed<span.to&& * noticed + patience> span.from;
+                          });
+    const bool tries_left = fate == Fate::tries_left && !was_dark;
+    ++so_far.packets;
+    so_far.tries_left += tries_left;
+    so_far.past_saving += fate != Fate::arrived && !tries_left;
+    if (fate == Fate::arrived) known = so_far;
+  });
+  return known;
 }
 
 }  // namespace holdfast::sim

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,8 @@ class SimDowntrack {
   void probe(Probe probe);
 
   void handle_nack(Instant now, const rtp::Nack& nack);
+  // The track ended: nothing is sent again.
+  void close(Instant now);
   // A PLI (or FIR).
   void handle_picture_loss();
   bool take_key_frame_request() { return std::exchange(key_frame_wanted_, false); }
@@ -86,11 +89,26 @@ class SimDowntrack {
   std::uint32_t last_timestamp() const { return last_timestamp_; }
   std::uint32_t clock_rate() const { return config_.clock_rate; }
   std::uint32_t octets() const { return octets_; }
+  // When the first copy of the packet forwarded as the `index`-th arrives.
+  const std::optional<Instant>& arrival(std::size_t index) const { return records_[index].arrival; }
   // Of all packets forwarded so far, how many met that fate with a receiver that waits for `patience` since
-  // it sees that one is missing.
+  // it could see that one is missing.
   std::uint64_t count(Fate fate, Duration patience) const;
+  // What a receiver knows of: from the first packet that arrived to the last.
+  struct Known {
+    std::uint64_t packets = 0;
+    std::uint64_t past_saving = 0;  // of them
+    std::uint64_t tries_left = 0;   // never arrived, and might have
+  };
+  // A span in which nothing passed between the two: a packet that was missed in it, or less than `patience`
+  // before it, could not be asked for as often as it might have been.
+  struct Dark {
+    Instant from;
+    Instant to;
+  };
+  Known known(Duration patience, std::span<const Dark> dark = {}) const;
   // Of the packet forwarded as the `index`-th.
-  Fate fate(std::size_t index, Duration patience) const { return fate_of(records_[index], patience); }
+  Fate fate(std::size_t index, Duration patience) const;
 
  private:
   struct Record {
@@ -102,7 +120,9 @@ class SimDowntrack {
     bool ignored = false;
   };
 
-  Fate fate_of(const Record& record, Duration patience) const;
+  // Calls back for each packet, the last one first, with its fate and when the first later one arrived.
+  template <typename Visit>
+  void for_each_fate(Duration patience, Visit visit) const;
   void note_arrival(Record& record, const std::optional<Instant>& arrival);
   void resend(Instant now, std::uint16_t sequence, Record& record);
   Record* find(std::uint16_t sequence);
@@ -116,6 +136,7 @@ class SimDowntrack {
   std::uint32_t last_timestamp_ = 0;
   std::uint32_t octets_ = 0;
   Duration round_trip_ = std::chrono::milliseconds(70);
+  bool closed_ = false;
   bool awaits_key_frame_ = false;
   bool key_frame_wanted_ = false;
   Counters counters_;

@@ -99,6 +99,32 @@ TEST_F(SimDowntrackTest, ACopyThatArrivesSettlesIt) {
   EXPECT_EQ(downtrack_.counters().resent_in_vain, 1u);
 }
 
+TEST_F(SimDowntrackTest, OfATrackThatEndedNothingIsSentAgain) {
+  forward();
+  downtrack_.close(now_);
+  now_ += 101ms, ask(0);
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_EQ(count(Fate::out_of_history), 1u);
+}
+
+TEST_F(SimDowntrackTest, AReceiverKnowsOfWhatLiesBetweenThePacketsThatArrived) {
+  forward();
+  EXPECT_EQ(downtrack_.known(patience).packets, 0u);
+  for (const bool lossy : {false, true, false, true}) lossy_ = lossy, forward();
+  const SimDowntrack::Known known = downtrack_.known(patience);
+  EXPECT_EQ(known.packets, 3u);
+  EXPECT_EQ(known.past_saving, 0u);
+  EXPECT_EQ(known.tries_left, 1u);
+}
+
+TEST_F(SimDowntrackTest, WhatCouldNotBeAskedForInTheDarkWasPastSaving) {
+  for (const bool lossy : {false, true, false}) lossy_ = lossy, forward();
+  const std::array dark{SimDowntrack::Dark{now_ + 1s, now_ + 5s}};
+  EXPECT_EQ(downtrack_.known(patience, dark).past_saving, 1u);
+  const std::array later{SimDowntrack::Dark{now_ + 2s, now_ + 5s}};
+  EXPECT_EQ(downtrack_.known(patience, later).tries_left, 1u);
+}
+
 TEST_F(SimDowntrackTest, ProbesGoByRtxAndAreNotPackets) {
   forward();
   downtrack_.probe(SimDowntrack::Probe::padding);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -31,6 +32,9 @@ peer::Config config(const Endpoint& at) {
   config.certificate = certificate;
   config.side = peer::Side::offerer;
   config.local = {at};
+  // pion: disconnected after 10 s, failed 5 s later.
+  config.ice.disconnected_after = std::chrono::seconds(10);
+  config.ice.consent_timeout = std::chrono::seconds(15);
   return config;
 }
 
@@ -39,6 +43,7 @@ peer::Config config(const Endpoint& at) {
 SimForwarder::SimForwarder(SimClock& clock, SimNet& net, const Endpoint& at, std::uint64_t seed)
     : clock_(clock),
       net_(net),
+      at_(at),
       random_(seed),
       peer_(config(at), random_),
       out_(net.attach(at,
@@ -47,7 +52,7 @@ SimForwarder::SimForwarder(SimClock& clock, SimNet& net, const Endpoint& at, std
                         peer_.handle_datagram(clock_.now(), from, copy, out_, *this);
                       })),
       next_report_(clock.now() + report_interval) {
-  clock.drive([this] { return std::min(peer_.deadline(), next_report_); },
+  clock.drive([this] { return stopped_ ? never : std::min(peer_.deadline(), next_report_); },
               [this](Instant now) {
                 if (peer_.deadline() <= now) peer_.handle_timeout(now, out_, *this);
                 if (next_report_ <= now) send_reports();
@@ -55,7 +60,10 @@ SimForwarder::SimForwarder(SimClock& clock, SimNet& net, const Endpoint& at, std
 }
 
 SimDowntrack& SimForwarder::add(sdp::OfferedTrack track, std::uint32_t history) {
-  track.mid = std::to_string(offered_.size());
+  const auto spare = std::ranges::find_if(offered_, [&](const sdp::OfferedTrack& former) {
+    return former.kind == track.kind && former.direction == sdp::Direction::inactive;
+  });
+  track.mid = spare != offered_.end() ? spare->mid : std::to_string(offered_.size());
   track.ssrc = Ssrc(random_.next_u32());
   track.cname = track.msid.stream;
   SimDowntrack::Config config;
@@ -69,7 +77,11 @@ SimDowntrack& SimForwarder::add(sdp::OfferedTrack track, std::uint32_t history) 
   config.first_sequence = static_cast<std::uint16_t>(random_.next_u32());
   config.clock_rate = track.codecs.front().clock_rate;
   config.history = history;
-  offered_.push_back(std::move(track));
+  if (spare != offered_.end()) {
+    *spare = std::move(track);
+  } else {
+    offered_.push_back(std::move(track));
+  }
   return downtracks_.emplace_back(config, [this](Bytes packet) { return send(packet); });
 }
 
@@ -86,7 +98,7 @@ std::optional<Instant> SimForwarder::send(Bytes packet) {
     writer.write_bytes(packet.subspan(rtp::header_size));
     packet = numbered_;
   }
-  return peer_.send_rtp(packet, out_) ? net_.last_fate() : std::nullopt;
+  return !stopped_ && peer_.send_rtp(packet, out_) ? net_.last_fate() : std::nullopt;
 }
 
 SimDowntrack& SimForwarder::add_video(std::string track_id, const sdp::Codec& codec) {
@@ -107,6 +119,33 @@ SimDowntrack& SimForwarder::add_audio(std::string track_id, std::optional<sdp::C
     track.codecs.insert(track.codecs.begin(), *red);
   }
   return add(std::move(track), SimDowntrack::audio_history);
+}
+
+void SimForwarder::add_data_channel() {
+  sdp::OfferedTrack channel;
+  channel.kind = sdp::Kind::application;
+  channel.mid = std::to_string(offered_.size());
+  offered_.push_back(std::move(channel));
+}
+
+void SimForwarder::remove(SimDowntrack& downtrack) {
+  downtrack.close(clock_.now());
+  const auto line = std::ranges::find_if(offered_, [&](const sdp::OfferedTrack& track) {
+    return track.kind != sdp::Kind::application && track.ssrc == downtrack.ssrc();
+  });
+  line->direction = sdp::Direction::inactive;
+  line->ssrc = {};
+}
+
+void SimForwarder::stop() {
+  stopped_ = true;
+  for (SimDowntrack& downtrack : downtracks_) downtrack.close(clock_.now());
+  net_.detach(at_);
+}
+
+std::string SimForwarder::restart_offer() {
+  peer_.restart_ice(clock_.now());
+  return offer();
 }
 
 std::string SimForwarder::offer() {
