@@ -22,8 +22,6 @@ constexpr Duration disk_check_interval = 5s;
 constexpr Duration stop_limit = 1800ms;
 // Longer than any gap's limit would let it wait.
 constexpr Duration resume_patience = std::chrono::hours(24 * 30);
-// The end of a recording that another process is to go on with.
-constexpr std::string_view shutdown_reason = "shutdown";
 
 livekit::Quality to_quality(recording::VideoQuality quality) {
   switch (quality) {
@@ -229,94 +227,47 @@ void Service::follow_room(Entry& entry, const api::StartRequest& request, liveki
 
 void Service::take_over() {
   running_ = std::make_unique<RunningFiles>(media_.disk(), config_.recordings);
-  auto found = running_->take_over();
-  if (!found) log::error("what was running cannot be gone on with: {}", found.error().message);
-  if (found) {
-    for (const std::string& problem : found->problems) log::error("{}; it was put aside", problem);
-    for (RunningFiles::Kept& kept : found->kept) take_over(std::move(kept));
-  }
-  const auto leftovers = archive::find_leftovers(media_.disk(), config_.recordings);
-  if (!leftovers) log::error("{}", leftovers.error().message);
-  for (const std::string& journal : leftovers.value_or(std::vector<std::string>{})) {
-    auto leftover = archive::take_over(media_.disk(), config_.recordings, journal, io::read_wall_clock());
-    if (!leftover) {
-      log::error("{}", leftover.error().message);
-    } else if (*leftover) {
-      close(std::move(**leftover));
-    }
+  Inheritance left =
+      take_inheritance(media_.disk(), *running_, {config_.recordings, config_.resume, config_.resume_limit},
+                       io::read_wall_clock());
+  for (Inheritance::Resumable& recording : left.resumable) resume(std::move(recording));
+  for (const RunningRecording& recording : left.restarted) {
+    start(recording.request, [&](const Result<recording::Status>& started) {
+      if (!started)
+        log::error("{}, which was asked for before the restart: {}", recording.request.mint_id,
+                   started.error().message);
+    });
   }
 }
 
-void Service::take_over(RunningFiles::Kept kept) {
-  const std::string id = kept.running.recording_id;
-  if (kept.running.source == RunningRecording::Source::watch) return restart(std::move(kept));
-  auto leftover = archive::take_over(media_.disk(), config_.recordings, storage::journal_name(id),
-                                     io::read_wall_clock(), shutdown_reason);
-  if (!leftover && leftover.error().code == ErrorCode::not_found) return restart(std::move(kept));
-  if (!leftover) {
-    log::error("{}", leftover.error().message);
-  } else if (*leftover && config_.resume && (*leftover)->has_media && is_recent(**leftover)) {
-    return resume(std::move(kept), std::move(**leftover));
-  } else if (*leftover) {
-    const bool media = (*leftover)->has_media;
-    close(std::move(**leftover));
-    if (!media) return restart(std::move(kept));
-  }
-  forget(id);
-}
-
-bool Service::is_recent(const archive::Leftover& leftover) const {
-  return io::read_wall_clock() - leftover.end_wall <= config_.resume_limit;
-}
-
-// Nothing of it was on the disk: it waited for its stream, and does so again.
-void Service::restart(RunningFiles::Kept kept) {
-  forget(kept.running.recording_id);
-  if (!config_.resume || kept.running.source == RunningRecording::Source::whip) return;
-  start(kept.running.request,
-        [mint_id = kept.running.request.mint_id](const Result<recording::Status>& started) {
-          if (!started)
-            log::error("{} was asked for before the restart: {}", mint_id, started.error().message);
-        });
-}
-
-void Service::resume(RunningFiles::Kept kept, archive::Leftover leftover) {
-  const api::StartRequest& request = kept.running.request;
-  const bool whip = kept.running.source == RunningRecording::Source::whip;
+void Service::resume(Inheritance::Resumable resumable) {
+  auto& [running, hold, leftover] = resumable;
+  const api::StartRequest& request = running.request;
+  const bool whip = running.source == RunningRecording::Source::whip;
   auto access = whip ? Result<livekit::RoomAccess>(livekit::RoomAccess{}) : room_access(request);
   if (!access) {
-    log::error("{} cannot be gone on with: {}", kept.running.recording_id, access.error().message);
-    forget(kept.running.recording_id);
-    return close(std::move(leftover));
+    log::error("{} cannot be gone on with: {}", running.recording_id, access.error().message);
+    forget(running.recording_id);
+    const auto closed = archive::close_leftover(std::move(leftover), io::read_wall_clock());
+    if (!closed) log::error("{}", closed.error().message);
+    return;
   }
   auto options = session_options(request, {});
   options.start_time = leftover.start_time;
-  options.output.recording_id = kept.running.recording_id;
+  options.output.recording_id = running.recording_id;
   if (whip) options.nack = recording::Nack::where_offered;
   options.output.continues = recording::Continuation{.files = std::move(leftover.files),
                                                      .first_pts = leftover.first_pts,
                                                      .end_pts = leftover.end_pts,
                                                      .end_wall = leftover.end_wall};
   log::info("{}: goes on, {:.1f} s after its last media; {} bytes at its end were no whole frame",
-            kept.running.recording_id, to_seconds(io::read_wall_clock() - leftover.end_wall),
-            leftover.trimmed);
+            running.recording_id, to_seconds(io::read_wall_clock() - leftover.end_wall), leftover.trimmed);
   Entry& entry = add(std::move(options));
   entry.request = request;
-  entry.running = std::move(kept.hold);
+  entry.running = std::move(hold);
   entry.awaits_publisher = whip;
   entry.task->open(whip ? SessionHost::Port::shared : SessionHost::Port::own);
   if (!whip) follow_room(entry, request, std::move(*access));
-}
-
-void Service::close(archive::Leftover leftover) {
-  const std::string id = leftover.start.recording_id;
-  const auto trimmed = leftover.trimmed;
-  if (auto closed = archive::close_leftover(std::move(leftover), io::read_wall_clock()); !closed) {
-    log::error("{}", closed.error().message);
-    return;
-  }
-  log::warn("{}: was interrupted; what was recorded is whole, {} bytes at its end were no whole frame", id,
-            trimmed);
 }
 
 // For a process that comes after us.

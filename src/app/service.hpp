@@ -10,11 +10,11 @@
 #include "app/archivist.hpp"
 #include "app/config.hpp"
 #include "app/finalizer.hpp"
+#include "app/inheritance.hpp"
 #include "app/livekit_source.hpp"
 #include "app/media_threads.hpp"
 #include "app/recording_task.hpp"
 #include "app/running_files.hpp"
-#include "archive/leftovers.hpp"
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
 #include "io/system_random.hpp"
@@ -77,11 +77,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   Result<livekit::RoomAccess> room_access(const api::StartRequest& request) const;
   Entry& add(recording::SessionOptions options);
   void follow_room(Entry& entry, const api::StartRequest& request, livekit::RoomAccess access);
-  void take_over(RunningFiles::Kept kept);
-  void resume(RunningFiles::Kept kept, archive::Leftover leftover);
-  void close(archive::Leftover leftover);
-  void restart(RunningFiles::Kept kept);
-  bool is_recent(const archive::Leftover& leftover) const;
+  void resume(Inheritance::Resumable resumable);
   void remember(Entry& entry, RunningRecording::Source source);
   void forget(const std::string& recording_id);
   void start_participant(const api::StartRequest& request, const std::string& identity);

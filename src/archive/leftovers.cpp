@@ -232,6 +232,7 @@ Result<std::optional<Leftover>> take_over(Disk& disk, const std::string& directo
   Leftover leftover{.start = *story.start,
                     .start_time = story.start_time,
                     .files = {},
+                    .ended = story.end_reason.has_value(),
                     .first_pts = story.first_pts.value_or(0),
                     .end_pts = story.pts,
                     .end_wall = story.wall};

@@ -18,6 +18,7 @@ struct Leftover {
   storage::StartEvent start;
   WallTime start_time;
   storage::Takeover files;  // with the lock
+  bool ended = false;       // by the resumable end
   bool has_media = false;
   media::Ticks first_pts = 0;  // of its first part
   media::Ticks end_pts = 0;    // how far its media came ...

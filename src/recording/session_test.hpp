@@ -114,6 +114,7 @@ class Recorder final : private SessionEvents {
 inline const Endpoint studio_at{IpAddress::from_v4(192, 0, 2, 1), 1000};
 inline const Endpoint second_studio_at{IpAddress::from_v4(192, 0, 2, 1), 1001};
 inline const Endpoint recorder_at{IpAddress::from_v4(192, 0, 2, 2), 2000};
+inline const Endpoint successor_at{IpAddress::from_v4(192, 0, 2, 2), 2001};
 
 // A publisher, a recording of it, and what lies between and behind them, all simulated.
 class SessionTest : public testing::Test {
@@ -137,12 +138,21 @@ class SessionTest : public testing::Test {
 
   Recorder& recorder() {
     if (!recorder_) {
-      recorder_ = std::make_unique<Recorder>(clock, net, recorder_at, disk, options, budget_.emplace(budget));
+      if (!budget_) budget_.emplace(budget);
+      recorder_ = std::make_unique<Recorder>(clock, net, options.local.front(), disk, options, *budget_);
       recorder_->on_tick = [this] { watch_growth(); };
     }
     return *recorder_;
   }
   Session& session() { return recorder().session; }
+  // kill -9: what it does from now on reaches no disk. The next recorder lives at another address.
+  void kill_recorder() {
+    disk.kill_process();
+    recorder_->on_tick = nullptr;
+    dead_.push_back(std::move(recorder_));
+    options.local = {successor_at};
+    size_ = 0;
+  }
   Studio& studio() { return *studios_.back(); }
 
   // A publisher comes and is connected; nothing is played yet.
@@ -255,6 +265,7 @@ class SessionTest : public testing::Test {
   }
 
   std::unique_ptr<Recorder> recorder_;
+  std::vector<std::unique_ptr<Recorder>> dead_;
   std::vector<std::unique_ptr<Studio>> studios_;
   std::uint64_t size_ = 0;
   std::optional<Instant> grew_at_;
