@@ -15,7 +15,7 @@
 #include "io/clock.hpp"
 #include "storage/note_replaced.hpp"
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has programs declare it
 
 namespace holdfast::app {
 namespace {

@@ -25,7 +25,7 @@ class Heir {
     return options_.resume && leftover.has_media && now_ - leftover.end_wall <= options_.resume_limit;
   }
   void restart(RunningRecording running);
-  void close(archive::Leftover leftover);
+  void close(const archive::Leftover& leftover);
   void forget(const std::string& recording_id);
 
   storage::Disk& disk_;
@@ -50,7 +50,7 @@ void Heir::take(RunningFiles::Kept kept) {
     return;
   }
   const bool begun = !*leftover || (*leftover)->has_media;
-  if (*leftover && !(*leftover)->ended) close(std::move(**leftover));
+  if (*leftover && !(*leftover)->ended) close(**leftover);
   if (begun) {
     forget(id);
   } else {
@@ -63,7 +63,7 @@ void Heir::take(const std::string& journal) {
   if (!leftover) {
     log::error("{}", leftover.error().message);
   } else if (*leftover) {
-    close(std::move(**leftover));
+    close(**leftover);
   }
 }
 
@@ -74,15 +74,13 @@ void Heir::restart(RunningRecording running) {
     inheritance.restarted.push_back(std::move(running));
 }
 
-void Heir::close(archive::Leftover leftover) {
-  const std::string id = leftover.start.recording_id;
-  const auto trimmed = leftover.trimmed;
-  if (auto closed = archive::close_leftover(std::move(leftover), now_); !closed) {
+void Heir::close(const archive::Leftover& leftover) {
+  if (auto closed = archive::close_leftover(leftover, now_); !closed) {
     log::error("{}", closed.error().message);
     return;
   }
-  log::warn("{}: was interrupted; what was recorded is whole, {} bytes at its end were no whole frame", id,
-            trimmed);
+  log::warn("{}: was interrupted; what was recorded is whole, {} bytes at its end were no whole frame",
+            leftover.start.recording_id, leftover.trimmed);
 }
 
 void Heir::forget(const std::string& recording_id) {

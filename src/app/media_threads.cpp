@@ -28,9 +28,10 @@ Result<std::unique_ptr<MediaThreads>> MediaThreads::start(Options options) {
   std::unique_ptr<MediaThreads> threads(new MediaThreads(std::move(*certificate), std::move(options)));
   unsigned workers = threads->options_.workers;
   if (workers == 0) workers = std::max(1U, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < workers; ++i)
+  for (unsigned i = 0; i < workers; ++i) {
     threads->workers_.push_back(
         std::make_unique<MediaWorker>(threads->syncs_, threads->options_.sync_interval));
+  }
   return threads;
 }
 

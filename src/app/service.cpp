@@ -233,9 +233,10 @@ void Service::take_over() {
   for (Inheritance::Resumable& recording : left.resumable) resume(std::move(recording));
   for (const RunningRecording& recording : left.restarted) {
     start(recording.request, [&](const Result<recording::Status>& started) {
-      if (!started)
+      if (!started) {
         log::error("{}, which was asked for before the restart: {}", recording.request.mint_id,
                    started.error().message);
+      }
     });
   }
 }
@@ -248,7 +249,7 @@ void Service::resume(Inheritance::Resumable resumable) {
   if (!access) {
     log::error("{} cannot be gone on with: {}", running.recording_id, access.error().message);
     forget(running.recording_id);
-    const auto closed = archive::close_leftover(std::move(leftover), io::read_wall_clock());
+    const auto closed = archive::close_leftover(leftover, io::read_wall_clock());
     if (!closed) log::error("{}", closed.error().message);
     return;
   }
@@ -326,6 +327,7 @@ void Service::stop(std::string_view mint_id, StatusListReply reply) {
     void finish() {
       if (!reply) return;
       std::vector<recording::Status> statuses;
+      statuses.reserve(tasks.size());
       for (const auto& task : tasks) statuses.push_back(task->status());
       std::exchange(reply, {})(std::move(statuses));
     }
@@ -383,12 +385,14 @@ std::vector<recording::Status> Service::status(std::string_view mint_id) const {
 
 std::vector<recording::Status> Service::active() const {
   std::vector<recording::Status> found;
+  found.reserve(entries_.size());
   for (const auto& entry : entries_) found.push_back(entry->task->status());
   return found;
 }
 
 std::vector<std::string> Service::in_hand() const {
   std::vector<std::string> ids;
+  ids.reserve(entries_.size());
   for (const auto& entry : entries_) ids.push_back(entry->task->status().recording_id);
   return ids;
 }
@@ -599,7 +603,7 @@ void Service::say_goodbye(std::unique_ptr<Entry> entry) {
   timer->start(2 * livekit::Room::leave_timeout, [timer, entry = std::move(entry)] {});
 }
 
-void Service::drain(Drain drain, std::string reason, std::move_only_function<void()> drained) {
+void Service::drain(Drain drain, const std::string& reason, std::move_only_function<void()> drained) {
   draining_ = true;
   drain_ = drain;
   if (entries_.empty()) {

@@ -65,7 +65,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void take_over();
   enum class Drain : std::uint8_t { for_good, to_be_resumed };
   // Takes no more, ends every recording, then calls back: all files are whole.
-  void drain(Drain drain, std::string reason, std::move_only_function<void()> drained);
+  void drain(Drain drain, const std::string& reason, std::move_only_function<void()> drained);
 
  private:
   struct Entry;

@@ -261,6 +261,7 @@ Setting make(std::string_view name, Field, std::string_view help) {
           is_list<Value>};
 }
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): `member` is a name
 #define HOLDFAST_FIELD(member)   \
   [](Config & config) -> auto& { \
     return config.member;        \

@@ -244,6 +244,7 @@ Result<bool> Catalog::look_at_unfinished() {
     return entry && !entry->is_directory ? std::optional(entry->size) : std::nullopt;
   };
   std::vector<std::string> names;
+  names.reserve(unfinished_.size());
   for (const auto& [name, journal] : unfinished_) names.push_back(name);
   std::vector<IndexedJournal> put;
   for (const std::string& name : names) {

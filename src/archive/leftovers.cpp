@@ -256,7 +256,7 @@ Result<std::optional<Leftover>> take_over(Disk& disk, const std::string& directo
   return leftover;
 }
 
-Result<void> close_leftover(Leftover leftover, WallTime now) {
+Result<void> close_leftover(const Leftover& leftover, WallTime now) {
   storage::EndEvent end;
   end.reason = "interrupted";
   end.duration = to_seconds(media::to_duration(leftover.end_pts - leftover.first_pts));

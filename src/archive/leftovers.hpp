@@ -39,6 +39,6 @@ Result<std::optional<Leftover>> take_over(storage::Disk& disk, const std::string
                                           std::string_view resumable_end = {});
 
 // Ends it, with the reason "interrupted". Blocks. Errors: io.
-Result<void> close_leftover(Leftover leftover, WallTime now);
+Result<void> close_leftover(const Leftover& leftover, WallTime now);
 
 }  // namespace holdfast::archive

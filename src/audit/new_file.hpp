@@ -20,7 +20,8 @@ class NewFile {
       : disk_(disk), path_(std::move(path)), partial_(path_ + ".partial"), reader_(std::move(reader)) {}
   ~NewFile() {
     // It never came to its name. That it cannot be removed either changes nothing for the caller.
-    if (file_) static_cast<void>(disk_.remove(partial_));
+    if (!file_) return;
+    [[maybe_unused]] const auto removed = disk_.remove(partial_);
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;

@@ -404,7 +404,9 @@ class Repairing {
     auto saved = (*file)->append(lines_);
     if (saved) saved = (*file)->sync();
     if (saved) saved = disk_.rename(partial, report_.journal);
-    if (!saved) static_cast<void>(disk_.remove(partial));
+    if (!saved) {
+      [[maybe_unused]] const auto removed = disk_.remove(partial);  // that it failed is told already
+    }
     return saved;
   }
 

@@ -40,7 +40,9 @@ void StructureReader::look_for_hole(const SeenFrame& seen) {
     return;
   }
   constexpr std::size_t recent = 4;
-  for (std::size_t i = holes.size(); i-- > 0 && i + recent >= holes.size();) {
+  const std::size_t begin = holes.size() - std::min(holes.size(), recent);
+  for (std::size_t next = holes.size(); next > begin; --next) {
+    const std::size_t i = next - 1;
     const Hole hole = holes[i];
     if (seen.pts < hole.from || seen.pts >= hole.to) continue;
     holes.erase(holes.begin() + static_cast<std::ptrdiff_t>(i));

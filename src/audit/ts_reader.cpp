@@ -10,8 +10,8 @@ namespace {
 using media::Ticks;
 
 // Of our muxer, and the most that ISO/IEC 13818-1 section 2.7.2 allows anybody.
-constexpr std::int64_t our_pcr_interval = 40 * 90;
-constexpr std::int64_t pcr_interval = 100 * 90;
+constexpr std::int64_t our_pcr_interval = std::int64_t{40} * 90;
+constexpr std::int64_t pcr_interval = std::int64_t{100} * 90;
 // Farther from the clock no frame can be: decoders hold a second of media, we wait some seconds for packets.
 constexpr std::int64_t farthest = 10 * media::ticks_per_second;
 constexpr std::size_t max_streams = 32;

@@ -13,7 +13,7 @@ constexpr std::int64_t farthest_ahead = 4 * media::ticks_per_second;
 // By how much more than the clock a track may move at once: what it was waited for, and some.
 constexpr std::int64_t most_ahead = media::ticks_per_second * 9 / 4;
 constexpr std::int64_t near_step = media::ticks_per_second;
-constexpr std::int64_t usual_step = 40 * 90;
+constexpr std::int64_t usual_step = std::int64_t{40} * 90;
 constexpr std::uint16_t null_pid = 0x1fff;
 
 // The flags of an adaptation field (ISO/IEC 13818-1 section 2.4.3.4).
@@ -51,12 +51,10 @@ void TsRepair::take_packet(std::uint64_t offset, Bytes bytes) {
     queue({.bytes = pmt_, .offset = offset});
     return settle();
   }
-  if (is_table) {
-    queue(std::move(waiting));
+  if (is_table || stream_of_[packet->pid] == -2) {
+    queue(waiting);
   } else if (stream_of_[packet->pid] >= 0) {
-    take_media(*packet, std::move(waiting));
-  } else if (stream_of_[packet->pid] == -2) {
-    queue(std::move(waiting));
+    take_media(*packet, waiting);
   } else {
     leave_out(offset, behind, "a packet of no stream");
   }
@@ -97,7 +95,7 @@ void TsRepair::take_media(const TsPacket& packet, Waiting waiting) {
       waiting.unit = first_unit_ + units_.size() - 1;
       first_clock_ = waiting.unit;
     }
-    return queue(std::move(waiting));
+    return queue(waiting);
   }
 
   const std::uint8_t before = std::exchange(continuity_in_[packet.pid], packet.continuity);
@@ -122,7 +120,7 @@ void TsRepair::take_media(const TsPacket& packet, Waiting waiting) {
     units_.push_back({.fate = Fate::leave_out, .why = stream.why});
     waiting.unit = first_unit_ + units_.size() - 1;
   }
-  queue(std::move(waiting));
+  queue(waiting);
 }
 
 void TsRepair::begin_unit(Stream& stream, const TsPacket& packet) {
@@ -202,7 +200,7 @@ bool TsRepair::judge_clock(const TsPacket& packet) {
 
 void TsRepair::queue(Waiting waiting) {
   if (waiting.unit != no_unit) ++unit_of(waiting.unit).waiting;
-  waiting_.push_back(std::move(waiting));
+  waiting_.push_back(waiting);
   if (waiting_.size() <= max_waiting) return;
   // A stream that fell silent: its last frame is as whole as it will be.
   if (const std::uint64_t unit = waiting_.front().unit; unit != no_unit && unit_of(unit).fate == Fate::open) {

@@ -73,7 +73,7 @@ bool read_size(BitReader& bits, bool separate_planes, Sps& sps) {
   if (bits.read_flag()) {
     const std::uint8_t chroma = separate_planes ? 0 : sps.chroma_format;
     const std::int64_t unit_x = chroma == 1 || chroma == 2 ? 2 : 1;
-    const std::int64_t unit_y = (chroma == 1 ? 2 : 1) * (frames_only ? 1 : 2);
+    const std::int64_t unit_y = std::int64_t{chroma == 1 ? 2 : 1} * (frames_only ? 1 : 2);
     const std::int64_t left = bits.read_unsigned();
     const std::int64_t right = bits.read_unsigned();
     const std::int64_t top = bits.read_unsigned();

@@ -23,7 +23,8 @@ struct Network {
   sim::Path path;
 };
 
-void PrintTo(const Network& network, std::ostream* out) {
+void PrintTo(const Network& network,
+             std::ostream* out) {  // NOLINT(readability-identifier-naming): gtest looks for it
   *out << network.name;
 }
 
@@ -183,7 +184,8 @@ struct Scenario {
   void (*play)(Day& day);
 };
 
-void PrintTo(const Scenario& scenario, std::ostream* out) {
+void PrintTo(const Scenario& scenario,
+             std::ostream* out) {  // NOLINT(readability-identifier-naming): gtest looks for it
   *out << scenario.name;
 }
 

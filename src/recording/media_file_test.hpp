@@ -89,7 +89,7 @@ inline MediaFile read_media_file(Bytes bytes) {
     }
   }
   avformat_close_input(&context);
-  av_freep(&io->buffer);
+  av_freep(static_cast<void*>(&io->buffer));
   avio_context_free(&io);
   return file;
 }
@@ -106,12 +106,14 @@ inline ByteVector picture_of(Bytes annex_b) {
 
 inline std::vector<ByteVector> pictures_of(const MediaFile::Track& track) {
   std::vector<ByteVector> pictures;
+  pictures.reserve(track.packets.size());
   for (const MediaFile::Packet& packet : track.packets) pictures.push_back(picture_of(packet.payload));
   return pictures;
 }
 
 inline std::vector<ByteVector> payloads_of(const MediaFile::Track& track) {
   std::vector<ByteVector> payloads;
+  payloads.reserve(track.packets.size());
   for (const MediaFile::Packet& packet : track.packets) payloads.push_back(packet.payload);
   return payloads;
 }
