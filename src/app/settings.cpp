@@ -261,11 +261,12 @@ Setting make(std::string_view name, Field, std::string_view help) {
           is_list<Value>};
 }
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): `member` is a name
+// NOLINTBEGIN(bugprone-macro-parentheses): `member` is a name
 #define HOLDFAST_FIELD(member)   \
   [](Config & config) -> auto& { \
     return config.member;        \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 std::vector<Setting> make_settings() {
   return {

@@ -69,6 +69,7 @@ Unit begin_unit(std::uint64_t at, Bytes payload) {
 struct Units {
   std::map<std::uint16_t, Unit> by_pid;  // the last of each
   const Unit* last = nullptr;            // to which the last packet belongs
+  std::size_t frames = 0;                // PES packets begun
 };
 
 // `at`: where the packets lie in the file.
@@ -83,7 +84,10 @@ Units read_units(Bytes packets, std::uint64_t at) {
     const Bytes payload = payload_of(packet);
     if (payload.empty()) continue;
     const bool begins = (packet[1] & 0x40) != 0;
-    if (begins) units[pid] = begin_unit(at, payload);
+    if (begins) {
+      units[pid] = begin_unit(at, payload);
+      if (units[pid].is_pes) ++found.frames;
+    }
     const auto unit = units.find(pid);
     if (unit == units.end()) continue;  // began before what we read
     unit->second.seen += payload.size();
@@ -110,13 +114,13 @@ Result<WholePart> whole_transport_stream(std::uint64_t size, const ReadAt& read)
       continue;
     }
     const Units units = read_units(packets, from);
-    const bool has_media =
-        std::ranges::any_of(units.by_pid, [](const auto& each) { return each.second.is_pes; });
+    const bool is_cut = units.last != nullptr && !units.last->is_whole();
+    const bool has_media = units.frames > (is_cut ? 1U : 0U);
     if (!has_media && from > 0) continue;
     WholePart part;
     if (!has_media) return part;
     // Units are written one after the other: only the last can be half.
-    part.size = units.last->is_whole() ? from + packets.size() : units.last->begin;
+    part.size = is_cut ? units.last->begin : from + packets.size();
     for (const auto& [pid, unit] : units.by_pid) {
       if (unit.begin < part.size) part.last_pts = std::max(part.last_pts, unit.pts);
     }

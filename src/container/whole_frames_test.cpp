@@ -104,6 +104,14 @@ TEST(WholeFrames, NothingHalfIsLeft) {
   }
 }
 
+TEST(WholeFrames, TablesAndHalfAFrameAreNoMedia) {
+  const Bytes file = sample(Format::mpegts).bytes;
+  for (std::size_t cut = 0; cut < std::size_t{188} * 6; ++cut) {
+    const auto size = static_cast<std::size_t>(whole(Format::mpegts, file.first(cut)).size);
+    EXPECT_EQ(size > 0, size > 0 && frames_in(file.first(size)) > 0) << "cut at " << cut;
+  }
+}
+
 TEST(WholeFrames, ZerosBehindTheEndAreNoMedia) {
   for (const Format format : formats) {
     const Muxed& muxed = sample(format);

@@ -23,8 +23,8 @@ struct Network {
   sim::Path path;
 };
 
-void PrintTo(const Network& network,
-             std::ostream* out) {  // NOLINT(readability-identifier-naming): gtest looks for it
+// NOLINTNEXTLINE(readability-identifier-naming): gtest looks for it
+void PrintTo(const Network& network, std::ostream* out) {
   *out << network.name;
 }
 
@@ -184,8 +184,8 @@ struct Scenario {
   void (*play)(Day& day);
 };
 
-void PrintTo(const Scenario& scenario,
-             std::ostream* out) {  // NOLINT(readability-identifier-naming): gtest looks for it
+// NOLINTNEXTLINE(readability-identifier-naming): gtest looks for it
+void PrintTo(const Scenario& scenario, std::ostream* out) {
   *out << scenario.name;
 }
 
