@@ -55,7 +55,7 @@ def remove_catalog(program):
 def test_without_its_catalog_the_api_answers_as_before(service, stream):
     stream("first", **H264)
     stream("second", **H264)
-    program = service()
+    program = service("--no-resume")
     for mint_id in ("first", "second", "first"):
         record(program, mint_id)
     cut_off = program.record("second").stem
@@ -66,20 +66,20 @@ def test_without_its_catalog_the_api_answers_as_before(service, stream):
     program.kill()
     (program.recordings / "strange.journal.jsonl").write_text("no journal\n")
 
-    program = service()
+    program = service("--no-resume")
     assert program.request("PUT", f"/api/recordings/{ids(program)[0]}/protection").status == 200
     before = answers(program, ["first", "second", "nobody"])
     by_id = {r["recording_id"]: r for r in before[0]["recordings"]}
-    assert len(by_id) == 4 and by_id[cut_off]["end"] == "interrupted" and len(before[0]["unreadable"]) == 1
+    assert len(by_id) == 4 and by_id[cut_off]["end_reason"] == "interrupted" and len(before[0]["unreadable"]) == 1
     assert all(r["file_size_bytes"] > 0 and r["end_time"] for r in by_id.values())
     program.end()
     remove_catalog(program)
-    program = service()
+    program = service("--no-resume")
     assert answers(program, ["first", "second", "nobody"]) == before, "made again by the service"
     program.end()
     remove_catalog(program)
     assert run("reindex", program.recordings).returncode == 3, "one journal cannot be read"
-    program = service()
+    program = service("--no-resume")
     assert answers(program, ["first", "second", "nobody"]) == before, "made again by reindex"
     remove_catalog(program)
     assert run("reindex", program.recordings).returncode == 3, "while a service runs there"
