@@ -11,6 +11,7 @@
 #include "floor/receiver.hpp"
 #include "io/clock.hpp"
 #include "io/signals.hpp"
+#include "load/json_line.hpp"
 
 namespace holdfast::bench {
 namespace {
@@ -77,7 +78,7 @@ bool wait_for_packets(io::StopSignals& signals, const std::vector<Worker>& worke
   }
 }
 
-void report(const Options& options, const std::vector<Worker>& workers, const Cpu& before, const Cpu& after) {
+void report(const std::vector<Worker>& workers, const Cpu& before, const Cpu& after) {
   ReceiverCounters sum;
   FileCalls calls;
   std::uint64_t overflows = 0;
@@ -100,23 +101,30 @@ void report(const Options& options, const std::vector<Worker>& workers, const Cp
   }
   const double user = after.user - before.user;
   const double system = after.system - before.system;
-  const double seconds = sum.packets > 0 ? to_seconds(sum.last - sum.first) : 0;
   const double packets = static_cast<double>(std::max<std::uint64_t>(sum.packets, 1));
   // A sleep and an epoll_wait a round; the storage thread is woken and waits again once a batch (two futex
   // calls).
   const std::uint64_t system_calls =
       2 * sum.rounds + sum.receives + calls.writes + calls.syncs + 2 * calls.handovers;
-  const double minutes = seconds * options.sessions / 60;
-  fmt::print(
-      "{{\"packets\":{},\"bytes\":{},\"failures\":{},\"strays\":{},\"overflows\":{},\"seconds\":{:.3f},\"cpu_"
-      "seconds\":{:.3f},"
-      "\"cpu_user\":{:.3f},\"cpu_system\":{:.3f},\"us_per_packet\":{:.3f},\"cpu_seconds_per_stream_minute\":{"
-      ":.4f},"
-      "\"wakeups\":{},\"receives\":{},\"writes\":{},\"written_bytes\":{},\"syncs\":{},\"system_calls\":{},"
-      "\"system_calls_per_packet\":{:.3f}}}\n",
-      sum.packets, sum.bytes, sum.failures, sum.strays, overflows, seconds, user + system, user, system,
-      (user + system) * 1e6 / packets, minutes > 0 ? (user + system) / minutes : 0, sum.rounds, sum.receives,
-      calls.writes, calls.bytes, calls.syncs, system_calls, static_cast<double>(system_calls) / packets);
+  JsonLine()
+      .add("packets", sum.packets)
+      .add("bytes", sum.bytes)
+      .add("failures", sum.failures)
+      .add("strays", sum.strays)
+      .add("overflows", overflows)
+      .add("seconds", sum.packets > 0 ? to_seconds(sum.last - sum.first) : 0.0)
+      .add("cpu_seconds", user + system)
+      .add("cpu_user", user)
+      .add("cpu_system", system)
+      .add("us_per_packet", (user + system) * 1e6 / packets)
+      .add("wakeups", sum.rounds)
+      .add("receives", sum.receives)
+      .add("writes", calls.writes)
+      .add("written_bytes", calls.bytes)
+      .add("syncs", calls.syncs)
+      .add("system_calls", system_calls)
+      .add("system_calls_per_packet", static_cast<double>(system_calls) / packets)
+      .print();
 }
 
 int run(const Options& options) {
@@ -157,7 +165,7 @@ int run(const Options& options) {
   for (const Worker& worker : workers) worker.receiver->stop();
   syncs.reset();
   for (const Worker& worker : workers) worker.files->finish();
-  report(options, workers, before, after);
+  report(workers, before, after);
   return 0;
 }
 

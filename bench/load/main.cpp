@@ -7,7 +7,9 @@
 #include "dtls/certificate.hpp"
 #include "load/bare_session.hpp"
 #include "load/livekit_token.hpp"
+#include "load/room_session.hpp"
 #include "load/run.hpp"
+#include "load/signal_server.hpp"
 #include "load/whip_session.hpp"
 
 namespace holdfast::bench {
@@ -62,6 +64,34 @@ int run_bare(const RunOptions& options, const Endpoint& to, Sockets sockets, uns
       pump.add(std::make_unique<BareSession>(pump.studio(), target, number), begin_of(options, i));
     }
     return nullptr;
+  });
+}
+
+int run_rooms(const RunOptions& options, const SignalServer::Options& server) {
+  return run_load(options, [&](std::vector<std::unique_ptr<Pump>>& pumps) -> Result<std::shared_ptr<void>> {
+    auto certificate = dtls::Certificate::generate();
+    if (!certificate) return std::unexpected(certificate.error());
+    auto came = std::make_shared<int>(0);
+    auto opened = SignalServer::open(
+        server,
+        [&pumps, &options, came, certificate = *certificate](
+            std::shared_ptr<SignalWriter> subscriber) -> std::optional<SignalReader> {
+          if (*came == options.sessions) return std::nullopt;
+          const int number = (*came)++;
+          Pump& pump = *pumps[static_cast<std::size_t>(number) % pumps.size()];
+          auto session = std::make_unique<RoomSession>(pump.studio(), certificate, options.first_id + number,
+                                                       std::move(subscriber));
+          RoomSession* const room = session.get();
+          pump.add(std::move(session), {});
+          return SignalReader{
+              [&pump, room](std::string message) {
+                pump.post([room, message = std::move(message)] { room->handle_message(message); });
+              },
+              [&pump, room] { pump.post([room] { room->handle_closed(); }); }};
+        });
+    if (!opened) return std::unexpected(opened.error());
+    fmt::print(stderr, "load: {} rooms are open at {}\n", options.sessions, server.listen.to_string());
+    return std::shared_ptr<void>(std::move(*opened));
   });
 }
 
@@ -128,10 +158,29 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   add_options(*bare, options, keep, progress);
 
+  CLI::App* rooms =
+      app.add_subcommand("rooms", "a LiveKit server's stand-in, for a recorder that joins so many rooms");
+  std::string listen = "127.0.0.1:7880";
+  SignalServer::Options server;
+  rooms->add_option("--listen", listen, "ADDRESS:PORT of its WebSocket")->capture_default_str();
+  CLI::Option* certificate =
+      rooms->add_option("--certificate", server.certificate_file, "PEM; with it it is wss");
+  rooms->add_option("--key", server.key_file, "that goes with it, PEM")->needs(certificate);
+  add_options(*rooms, options, keep, progress);
+
   CLI11_PARSE(app, argc, argv);
   options.leave = keep ? Leave::silent : Leave::goodbye;
   options.progress = progress ? Progress::told : Progress::quiet;
   if (whip->parsed()) return run_whip(options, whip_options);
+  if (rooms->parsed()) {
+    const auto endpoint = Endpoint::parse(listen);
+    if (!endpoint) {
+      fmt::print(stderr, "load: {} is no ADDRESS:PORT\n", listen);
+      return 1;
+    }
+    server.listen = *endpoint;
+    return run_rooms(options, server);
+  }
   const auto address = IpAddress::parse(host);
   if (!address) {
     fmt::print(stderr, "load: {} is no address\n", host);

@@ -4,18 +4,15 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
-#include <cmath>
 #include <cstdio>
-#include <optional>
+#include <functional>
 
 #include "io/clock.hpp"
 #include "io/signals.hpp"
+#include "load/json_line.hpp"
 
 namespace holdfast::bench {
 namespace {
-
-namespace json = boost::json;
 
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 constexpr Duration goodbye_limit = std::chrono::seconds(20);
@@ -57,10 +54,6 @@ bool wait_until(io::StopSignals& signals, Instant deadline, const std::function<
   return true;
 }
 
-double rounded(double value) {
-  return std::round(value * 1000) / 1000;
-}
-
 // The time in which all were sending.
 struct Measured {
   double seconds = 0;
@@ -85,37 +78,34 @@ std::vector<std::string> what_spoilt(const RunOptions& options, const Totals& to
   return why;
 }
 
-json::object report(const RunOptions& options, const Totals& totals, const Measured& measured,
-                    int connected) {
+// Gives whether the load was what it should have been.
+bool report(const RunOptions& options, const Totals& totals, const Measured& measured, int connected) {
   const Counters& counters = totals.counters;
   auto why = what_spoilt(options, totals);
   if (connected < options.sessions && why.empty()) why.push_back("not all sessions came to send");
-  json::array reasons(why.begin(), why.end());
-  return {{"sessions", options.sessions},
-          {"connected", connected},
-          {"failed", totals.failed},
-          {"error", totals.error},
-          {"packets", counters.packets},
-          {"bytes", counters.bytes},
-          {"dropped", counters.dropped},
-          {"refused", counters.refused},
-          {"nacks", counters.nacks},
-          {"resent", counters.resent},
-          {"plis", counters.plis},
-          {"seconds", rounded(measured.seconds)},
-          {"measured_packets", measured.packets},
-          {"cpu_seconds", rounded(measured.cpu_seconds)},
-          {"cpu_seconds_in_all", rounded(cpu_seconds())},
-          {"late_p50_ms", totals.lateness.percentile_ms(0.5)},
-          {"late_p99_ms", totals.lateness.percentile_ms(0.99)},
-          {"late_max_ms", rounded(totals.lateness.max_ms())},
-          {"spoilt", !why.empty()},
-          {"why", std::move(reasons)}};
-}
-
-void print(const json::object& line) {
-  fmt::print("{}\n", json::serialize(line));
-  std::fflush(stdout);
+  JsonLine()
+      .add("sessions", options.sessions)
+      .add("connected", connected)
+      .add("failed", totals.failed)
+      .add("error", totals.error)
+      .add("packets", counters.packets)
+      .add("bytes", counters.bytes)
+      .add("dropped", counters.dropped)
+      .add("refused", counters.refused)
+      .add("nacks", counters.nacks)
+      .add("resent", counters.resent)
+      .add("plis", counters.plis)
+      .add("seconds", measured.seconds)
+      .add("measured_packets", measured.packets)
+      .add("cpu_seconds", measured.cpu_seconds)
+      .add("cpu_seconds_in_all", cpu_seconds())
+      .add("late_p50_ms", totals.lateness.percentile_ms(0.5))
+      .add("late_p99_ms", totals.lateness.percentile_ms(0.99))
+      .add("late_max_ms", totals.lateness.max_ms())
+      .add("spoilt", !why.empty())
+      .add("why", why)
+      .print();
+  return why.empty();
 }
 
 }  // namespace
@@ -149,7 +139,7 @@ int run_load(const RunOptions& options, const Start& start) {
   });
   const int connected = totals.sending;
   if (options.progress == Progress::told) {
-    print({{"connected", connected}, {"failed", totals.failed}, {"error", totals.error}});
+    JsonLine().add("connected", connected).add("failed", totals.failed).add("error", totals.error).print();
   }
 
   for (const auto& pump : pumps) pump->reset_lateness();
@@ -170,9 +160,7 @@ int run_load(const RunOptions& options, const Start& start) {
   }
   for (const auto& pump : pumps) pump->stop();
   totals.counters = totals_of(pumps).counters;
-  const json::object line = report(options, totals, measured, connected);
-  print(line);
-  return line.at("spoilt").as_bool() ? 1 : 0;
+  return report(options, totals, measured, connected) ? 0 : 1;
 }
 
 }  // namespace holdfast::bench
