@@ -53,7 +53,8 @@ struct Flight {
   ByteVector bytes;
   std::size_t done = 0;  // of bytes
   Instant committed{};
-  bool last = false;  // sync and close afterwards
+  bool put_back = false;  // first give the file its path again
+  bool last = false;      // sync and close afterwards
 
   Result<void> result;
   bool hopeless = false;  // trying again cannot help
@@ -62,6 +63,7 @@ struct Flight {
   std::optional<SyncRange> last_range;  // that the close was to make durable
 
   Result<void> open(OnDisk& on_disk, Disk& disk, const std::string& path, Lock lock);
+  Result<void> give_path(File& file, Disk& disk, const std::string& path);
   Result<void> write(OnDisk& on_disk, const StorageContext& context);
   Result<void> run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock);
 };
@@ -86,6 +88,17 @@ Result<void> Flight::open(OnDisk& on_disk, Disk& disk, const std::string& path, 
   return taken;
 }
 
+Result<void> Flight::give_path(File& file, Disk& disk, const std::string& path) {
+  if (!put_back) return {};
+  auto given = file.put_back();
+  if (!given && given.error().code == ErrorCode::not_found) {
+    if (auto made = disk.make_directories(std::filesystem::path(path).parent_path()); !made) return made;
+    given = file.put_back();
+  }
+  put_back = !given;
+  return given;
+}
+
 Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
   if (done == bytes.size()) return {};
   const Instant begun = context.now();
@@ -97,6 +110,7 @@ Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
 Result<void> Flight::run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock) {
   call.reset();
   if (auto opened = open(on_disk, context.disk, path, lock); !opened) return opened;
+  if (auto given = give_path(*on_disk.file, context.disk, path); !given) return given;
   if (auto written = write(on_disk, context); !written || !last) return written;
   auto synced = on_disk.file->sync();
   last_range = on_disk.take_range();
@@ -143,6 +157,7 @@ struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   bool in_round = false;  // and is about it
   Instant dirty_since{};
   std::optional<Instant> next_dirty_since;  // of bytes that came during a round
+  bool displaced = false;                   // its path does not lead to it
   bool closing = false;
   bool ended = false;  // closed, or beyond hope
   bool orphaned = false;
@@ -172,6 +187,7 @@ void FileWriter::Core::send() {
   }
   // A round of syncs that is under way ends first: it says what is durable up to where the close begins.
   flight.last = closing && filling.empty() && !in_round;
+  flight.put_back |= std::exchange(displaced, false);
   busy = true;
   retry_at = never;
   context.storage.post([core = shared_from_this()] {
@@ -303,6 +319,10 @@ void FileWriter::commit(Instant now) {
   core.account();
   if (!core.committed) core.committed = now;
   if (core.may_send()) core.send();
+}
+
+void FileWriter::put_back() {
+  core_->displaced = true;
 }
 
 void FileWriter::close(Instant now, Closed closed) {

@@ -88,6 +88,9 @@ class FileWriter {
   ByteVector& buffer();
   // Sends off what is in the buffer.
   void commit(Instant now);
+  // The file was deleted or moved (Synced says so): with the next write it gets its path again, and all that
+  // was in it.
+  void put_back();
   // Writes what is left, syncs, closes; then calls back (first Synced), on the worker. Nothing may be written
   // afterwards. While the disk fails this waits for it: destroy the writer to give up.
   void close(Instant now, Closed closed);
