@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness import media
-from harness.judge import frames_arrived, listening, tail_lost
+from harness.judge import frames_arrived, listening
 from harness.waiting import steadily
 
 RATES = {"2 Mb/s": {"bitrate": 2_000_000, "texture": 20}, "150 kb/s": {"bitrate": 150_000}}
@@ -21,6 +21,12 @@ def kill_at_a_random_moment(program, room, dice):
         killed_at = time.monotonic()
         program.kill()
     return path, frames_arrived(wire, ports, killed_at) if wire else None
+
+
+def tail_lost(content, arrived):
+    """Seconds of video from the last frame in the file to the last that had arrived."""
+    have = min(len(content.video_times), len(arrived))
+    return arrived[-1][0] - arrived[have - 1][0]
 
 
 @pytest.mark.parametrize("rate", RATES)

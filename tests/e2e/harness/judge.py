@@ -25,12 +25,6 @@ def frames_arrived(wire, ports, before):
     return [(when, at) for when, at in frame_times(wire.video(ports)) if at < before]
 
 
-def tail_lost(content, arrived):
-    """Seconds of video from the last frame in the file to the last that had arrived."""
-    have = min(len(content.video_times), len(arrived))
-    return arrived[-1][0] - arrived[have - 1][0]
-
-
 def judge_growth(figure, watch, wire, ports, called):
     """Limits are widened by the longest time in which this process itself did not get to look."""
     blind = watch.slowest_poll
