@@ -16,6 +16,7 @@ build: packages  ## install, build the program into build/release/holdfast
 test: peers build  ## install, build, run every test; says what it skipped and why
 	@cmake --build --preset release
 	@ctest --preset release
+	@python3 scripts/packet_budget.py
 	@scripts/run_e2e.sh
 
 prove: peers build  ## repeat every figure that the project promises, in full counts (about half an hour)

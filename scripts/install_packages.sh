@@ -17,7 +17,7 @@ build=(
 # To check the source and to run the end-to-end tests against other people's WebRTC.
 # Chromium, GStreamer and aiortc are the WHIP publishers, coturn is the TURN server; the rest reaches us by install_test_peers.sh.
 test=(
-  clang-format clang-tidy-19 shellcheck
+  clang-format clang-tidy-19 shellcheck valgrind
   python3-venv python3-gi
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
