@@ -74,8 +74,8 @@ void Worker::post(Job job) {
   if (wake) (void)eventfd_write(wakeup_, 1);
 }
 
-Result<UdpSocket*> Worker::add(const Endpoint& local, DatagramHandler& handler) {
-  auto socket = UdpSocket::open(local, options_.receive_buffer_bytes);
+Result<UdpSocket*> Worker::add(const Endpoint& local, DatagramHandler& handler, int receive_buffer_bytes) {
+  auto socket = UdpSocket::open(local, receive_buffer_bytes);
   if (!socket) return std::unexpected(socket.error());
   auto entry = std::make_unique<Entry>(*this, std::move(*socket), handler);
   epoll_event event{};

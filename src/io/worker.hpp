@@ -47,7 +47,6 @@ class Worker final : public Executor {
   struct Options {
     Duration tick = std::chrono::milliseconds(5);
     Duration longest_tick = std::chrono::milliseconds(20);
-    int receive_buffer_bytes = 4 << 20;
   };
 
   explicit Worker(Options options);
@@ -61,8 +60,14 @@ class Worker final : public Executor {
 
   // The following: on the worker's thread only.
 
+  // What the kernel keeps for a socket while the worker is busy elsewhere: seconds of one session, or a good
+  // part of one of hundreds.
+  static constexpr int buffer_of_one = 4 << 20;
+  static constexpr int buffer_of_many = 64 << 20;
+
   // The handler is called from now on and must outlive its place here; remove() it before it dies.
-  Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler);
+  Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler,
+                         int receive_buffer_bytes = buffer_of_one);
   void remove(DatagramHandler& handler);
 
   // `watched` hears of its descriptor from now on, until the descriptor is closed and it is given to
