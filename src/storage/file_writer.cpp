@@ -211,6 +211,10 @@ void FileWriter::Core::send(Instant now) {
 }
 
 void FileWriter::Core::handle_done() {
+  // Few files write little at a time and keep their buffers. Of many, most are waiting: the memory of those
+  // that have just written serves the next ones, and is still in the processor's cache.
+  constexpr std::size_t largest_kept = std::size_t{4} << 10;
+
   busy = false;
   const std::size_t left = flight.bytes.size() - flight.done;
   const std::size_t progress = flying - left;
@@ -234,7 +238,8 @@ void FileWriter::Core::handle_done() {
   }
   error.reset();
   if (!flight.bytes.empty()) counters.commit_to_written.add(flight.finished - flight.committed);
-  recycle(flight.bytes);
+  flight.bytes.clear();
+  if (flight.bytes.capacity() > largest_kept) flight.bytes = ByteVector();
   if (flight.last) {
     report_last_range();
     return report_closed({});
