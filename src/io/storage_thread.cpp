@@ -1,8 +1,15 @@
 #include "io/storage_thread.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace holdfast::io {
+
+namespace {
+
+constexpr auto gathering = std::chrono::milliseconds(1);
+
+}  // namespace
 
 StorageThread::StorageThread() : thread_([this] { run(); }) {}
 
@@ -27,6 +34,11 @@ void StorageThread::run() {
   while (true) {
     wakeup_.wait(guard, [this] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
+    // What a worker posts in one of its rounds is taken at one go: a wake-up for each job costs more than
+    // most jobs do.
+    guard.unlock();
+    std::this_thread::sleep_for(gathering);
+    guard.lock();
     std::swap(batch, jobs_);
     guard.unlock();
     for (Job& job : batch) job();
