@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/write_cadence.hpp"
+
 namespace holdfast::bench {
 namespace {
 
@@ -43,6 +45,9 @@ FileSet::FileSet(const std::string& folder, const std::vector<std::uint32_t>& nu
     file.journal = create(fmt::format("{}/{}.jsonl", folder, number));
     files_.push_back(std::move(file));
   }
+  storage::WriteCadence recorder;
+  for (std::size_t i = 0; i < 2 * files_.size(); ++i) recorder.open();
+  write_interval_ = cadence.write_interval.value_or(recorder.interval());
   if (!files_.empty()) journal_due_ = now + cadence.journal_interval;
   if (!files_.empty()) sync_due_ = now + cadence.sync_interval;
 }
@@ -62,12 +67,9 @@ FileSet::~FileSet() {
   }
 }
 
-void FileSet::append(std::size_t index, Bytes bytes, Instant now) {
+void FileSet::append(std::size_t index, Bytes bytes) {
   File& file = files_[index];
-  if (file.filling.empty()) {
-    file.dirty_since = now;
-    dirty_.push_back(index);
-  }
+  if (file.filling.empty()) dirty_.push_back(index);
   file.filling.insert(file.filling.end(), bytes.begin(), bytes.end());
 }
 
@@ -80,7 +82,7 @@ void FileSet::handle_tick(Instant now) {
       spare_batches_.pop_back();
     }
   }
-  take_due(now, cadence_.write_interval, batch);
+  take_due(now, write_interval_, batch);
   write_journals(now, batch);
   hand_over(std::move(batch));
   if (sync_due_ <= now) sync(now);
@@ -89,7 +91,8 @@ void FileSet::handle_tick(Instant now) {
 void FileSet::take_due(Instant now, Duration interval, Batch& batch) {
   std::erase_if(dirty_, [&](std::size_t index) {
     File& file = files_[index];
-    if (now - file.dirty_since < interval) return false;
+    if (now - file.written_at < interval) return false;
+    file.written_at = now;
     batch.push_back({file.part, std::exchange(file.filling, take_buffer())});
     return true;
   });

@@ -14,7 +14,8 @@ namespace holdfast::bench {
 
 // How the recorder writes, as far as a file's bytes are concerned.
 struct Cadence {
-  Duration write_interval{};  // zero: at each tick at which a file got something
+  // Between two writes to one file; nothing: as storage::WriteCadence has it, by the number of files.
+  std::optional<Duration> write_interval{};
   Duration journal_interval = std::chrono::seconds(1);
   Duration sync_interval = std::chrono::seconds(1);
 };
@@ -41,7 +42,7 @@ class FileSet {
   FileSet& operator=(const FileSet&) = delete;
 
   // `index` into the numbers.
-  void append(std::size_t index, Bytes bytes, Instant now);
+  void append(std::size_t index, Bytes bytes);
   void handle_tick(Instant now);
   // When there is something to do without a packet; once there was one.
   Instant deadline() const;
@@ -55,7 +56,7 @@ class FileSet {
     int part = -1;
     int journal = -1;
     ByteVector filling;
-    Instant dirty_since{};
+    Instant written_at{};
   };
   struct Write {
     int descriptor = -1;
@@ -71,6 +72,7 @@ class FileSet {
   void write(Batch& batch);
 
   const Cadence cadence_;
+  Duration write_interval_{};
   std::vector<File> files_;
   std::vector<std::size_t> dirty_;
   std::size_t next_journal_ = 0;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <optional>
 
@@ -25,7 +26,7 @@ struct Options {
   std::string folder;
   unsigned workers = 1;
   int tick_ms = 5;
-  int write_interval_ms = 0;
+  std::optional<int> write_interval_ms;
   int journal_interval_ms = 1000;
   int sync_interval_ms = 1000;
 };
@@ -138,8 +139,9 @@ int run(const Options& options) {
 
   std::vector<Worker> workers(options.workers);
   std::optional<io::StorageThread> syncs(std::in_place);  // goes first: it works on the files
-  const Cadence cadence{std::chrono::milliseconds(options.write_interval_ms),
-                        std::chrono::milliseconds(options.journal_interval_ms),
+  std::optional<Duration> write_interval;
+  if (options.write_interval_ms) write_interval = std::chrono::milliseconds(*options.write_interval_ms);
+  const Cadence cadence{write_interval, std::chrono::milliseconds(options.journal_interval_ms),
                         std::chrono::milliseconds(options.sync_interval_ms)};
   for (unsigned i = 0; i < options.workers; ++i) {
     std::vector<std::uint32_t> numbers;
@@ -190,8 +192,8 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--tick-ms", options.tick_ms, "that packets gather")->capture_default_str();
-  app.add_option("--write-interval-ms", options.write_interval_ms, "a file is appended to; 0: each tick")
-      ->capture_default_str();
+  app.add_option("--write-interval-ms", options.write_interval_ms,
+                 "between two writes to a file; 0: each tick; not set: the recorder's");
   app.add_option("--journal-interval-ms", options.journal_interval_ms, "a line a session")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -206,5 +208,10 @@ int main(int argc, char** argv) {
 }  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
-  return holdfast::bench::main(argc, argv);
+  try {
+    return holdfast::bench::main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "floor: %s\n", error.what());
+    return 1;
+  }
 }

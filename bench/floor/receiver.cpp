@@ -147,7 +147,7 @@ void Receiver::take(MutableBytes packet, Instant now) {
   }
   counters_.bytes += packet.size();
   counters_.last = now;
-  files_.append(source.file, *payload, now);
+  files_.append(source.file, *payload);
 }
 
 }  // namespace holdfast::bench

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 
 #include "base/text.hpp"
 #include "dtls/certificate.hpp"
@@ -193,5 +195,10 @@ int main(int argc, char** argv) {
 }  // namespace holdfast::bench
 
 int main(int argc, char** argv) {
-  return holdfast::bench::main(argc, argv);
+  try {
+    return holdfast::bench::main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "load: %s\n", error.what());
+    return 1;
+  }
 }

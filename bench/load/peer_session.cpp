@@ -96,7 +96,8 @@ void PeerSession::handle_timeout(const Now& now, Outbox& out) {
 void PeerSession::on_state(peer::State state, std::string_view reason) {
   if (state == peer::State::connected && this->state() == State::connecting) set_state(State::live);
   const bool over = state == peer::State::failed || state == peer::State::closed;
-  if (over && this->state() != State::ended) fail(std::string(reason));
+  const bool expected = this->state() == State::leaving || this->state() == State::ended;
+  if (over && !expected) fail(std::string(reason));
 }
 
 void PeerSession::close_peer() {

@@ -36,7 +36,7 @@ struct Studio {
   ByteVector report{};  // RTCP being written
 };
 
-enum class State : std::uint8_t { connecting, live, failed, ended };
+enum class State : std::uint8_t { connecting, live, leaving, failed, ended };
 enum class Media : std::uint8_t { video, audio };
 
 // One publisher with a UDP socket of its own: the media path. How packets are protected, and how the

@@ -78,6 +78,7 @@ void WhipSession::end(const Now&) {
     close_peer();
     return set_state(State::ended);
   }
+  set_state(State::leaving);
   requests_.send(request("DELETE", std::exchange(resource_, {})), [this](const Result<HttpResponse>&) {
     close_peer();
     set_state(State::ended);
