@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "io/clock.hpp"
+
 namespace holdfast::io {
 
 StorageThread::StorageThread() : thread_([this] { run(); }) {}
@@ -29,8 +31,10 @@ void StorageThread::run() {
     if (jobs_.empty()) return;
     std::swap(batch, jobs_);
     guard.unlock();
+    busy_.begin(read_monotonic_clock());
     for (Job& job : batch) job();
     batch.clear();
+    busy_.end(read_monotonic_clock());
     guard.lock();
   }
 }

@@ -115,6 +115,7 @@ void Worker::run(const std::stop_token& stop) {
     const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     const Now now = read_clocks();
     round_began = now.instant;
+    busy_.begin(now.instant);
     for (int i = 0; i < count; ++i) {
       auto* watched = static_cast<Watched*>(events[static_cast<std::size_t>(i)].data.ptr);
       if (watched == nullptr) {
@@ -126,6 +127,7 @@ void Worker::run(const std::stop_token& stop) {
     }
     run_jobs();
     tick(now);
+    busy_.end(read_monotonic_clock());
   }
 }
 

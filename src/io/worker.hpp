@@ -11,6 +11,7 @@
 #include "base/outbox.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/busy_time.hpp"
 #include "io/udp_socket.hpp"
 
 namespace holdfast::io {
@@ -56,6 +57,8 @@ class Worker final : public Executor {
 
   void post(Job job) override;
 
+  const BusyTime& busy() const { return busy_; }
+
   // The following: on the worker's thread only.
 
   // The handler is called from now on and must outlive its place here; remove() it before it dies.
@@ -87,6 +90,7 @@ class Worker final : public Executor {
   Instant earliest_deadline() const;
 
   const Options options_;
+  BusyTime busy_;
   int epoll_;
   int wakeup_;  // eventfd
   std::mutex mutex_;
