@@ -111,6 +111,7 @@ class NoDisk final : public storage::Disk {
     Result<void> sync() override { return {}; }
     Result<void> sync_file_system() override { return {}; }
     bool is_in_place() const override { return true; }
+    Result<void> put_back() override { return {}; }
     std::uint64_t size() const override { return size_; }
     Result<void> lock() override { return {}; }
 

@@ -67,7 +67,8 @@ recording::SessionEnvironment MediaThreads::environment(MediaWorker& worker) {
   return {random_,
           certificate_,
           worker.packets,
-          {disk_, worker.storage, worker.worker, budget_, io::read_monotonic_clock, &worker.syncer},
+          {disk_, worker.storage, worker.worker, budget_, io::read_monotonic_clock, &worker.syncer,
+           &worker.cadence},
           worker.transcoder};
 }
 

@@ -23,9 +23,10 @@ struct MediaWorker {
   // `syncs` outlives it.
   MediaWorker(Executor& syncs, Duration sync_interval);
 
-  rtp::PacketPool packets;  // worker's thread only
-  io::SharedPort whip;      // worker's thread only
-  io::Worker worker;        // after what its queued jobs may still hold on to
+  rtp::PacketPool packets;        // worker's thread only
+  storage::WriteCadence cadence;  // worker's thread only
+  io::SharedPort whip;            // worker's thread only
+  io::Worker worker;              // after what its queued jobs may still hold on to
   std::vector<Endpoint> whip_candidates;
   Outbox* whip_outbox = nullptr;  // worker's thread only; once listen() was called
   io::StorageThread storage;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "storage/scan.hpp"
+
 namespace holdfast::audit {
 namespace {
 
@@ -36,7 +38,7 @@ Result<Inspection> inspect(storage::Disk& disk, const Target& target, const Veri
   if (target.journal.empty()) return inspect_bare(disk, target, progress);
   Inspection found;
   found.name = target.folder + target.journal;
-  const bool locked = is_locked(disk, found.name);
+  const bool locked = storage::is_locked(disk, found.name);
   auto facts = read_journal_facts(disk, found.name, found.findings);
   if (!facts) return std::unexpected(facts.error());
   const auto sizes = list_files(disk, target.folder);

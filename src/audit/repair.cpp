@@ -7,6 +7,7 @@
 #include "audit/new_file.hpp"
 #include "container/export.hpp"
 #include "storage/naming.hpp"
+#include "storage/scan.hpp"
 
 namespace holdfast::audit {
 namespace {
@@ -80,7 +81,7 @@ class Repairing {
     report_.input_bytes = size->second;
     if (target_.journal.empty()) return {};
     const std::string journal = target_.folder + target_.journal;
-    if (is_locked(disk_, journal)) {
+    if (storage::is_locked(disk_, journal)) {
       return fail(ErrorCode::conflict, "{} is being recorded: repair it when that has ended", options_.input);
     }
     Findings ignored;

@@ -82,13 +82,6 @@ Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder) {
   return sizes;
 }
 
-bool is_locked(storage::Disk& disk, const std::string& journal_path) {
-  const auto file = disk.open(journal_path);
-  if (!file) return false;  // nobody may write to it
-  const auto locked = (*file)->lock();
-  return !locked && locked.error().code == ErrorCode::conflict;
-}
-
 Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);

@@ -29,7 +29,4 @@ Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string&
 // `folder` ends in '/', or is empty: where one is.
 Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder);
 
-// Whether some process records into it.
-bool is_locked(storage::Disk& disk, const std::string& journal_path);
-
 }  // namespace holdfast::audit

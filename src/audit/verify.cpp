@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/crc32c.hpp"
+#include "storage/scan.hpp"
 
 namespace holdfast::audit {
 namespace {
@@ -155,7 +156,7 @@ class RecordingAudit {
 
   Result<void> read_recording() {
     // Asked first: a recording that ends meanwhile has its end.
-    const bool locked = is_locked(disk_, report_.name);
+    const bool locked = storage::is_locked(disk_, report_.name);
     auto facts = read_journal_facts(disk_, report_.name, report_.findings);
     if (!facts) return std::unexpected(facts.error());
     report_.journal = *std::move(facts);

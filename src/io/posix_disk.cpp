@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -130,10 +131,26 @@ class PosixFile final : public storage::File {
     return ::fstat(*descriptor_, &ours) != 0 || (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev);
   }
 
+  Result<void> put_back() override {
+    if (is_in_place()) return {};
+    const std::string ours = "/proc/self/fd/" + std::to_string(*descriptor_);
+    // Moved: it gets another name. Deleted: no name can be had for it any more, but a copy.
+    if (::linkat(AT_FDCWD, ours.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0)
+      return sync_parent(path_);
+    if (errno == EEXIST) {
+      return fail(ErrorCode::conflict, "{} was moved, and another file lies in its place; move that one away",
+                  path_);
+    }
+    return copy_to_path(ours);
+  }
+
   std::uint64_t size() const override { return size_; }
 
   Result<void> lock() override {
-    if (without_interruption([&] { return ::flock(*descriptor_, LOCK_EX | LOCK_NB); }) == 0) return {};
+    if (without_interruption([&] { return ::flock(*descriptor_, LOCK_EX | LOCK_NB); }) == 0) {
+      locked_ = true;
+      return {};
+    }
     if (errno == EWOULDBLOCK) {
       return fail(ErrorCode::conflict, "{} is locked: another holdfast is recording it; stop that one first",
                   path_);
@@ -142,7 +159,36 @@ class PosixFile final : public storage::File {
   }
 
  private:
+  // The copy takes the place of the file behind our descriptor.
+  Result<void> copy_to_path(const std::string& ours) {
+    const Descriptor from(ours.c_str(), O_RDONLY);
+    if (!from) return failed("read what was deleted of", path_);
+    Descriptor copy(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0644);
+    if (!copy) return failed("create again", path_);
+    const auto give_up = [&](const char* action) {
+      auto error = failed(action, path_);
+      ::unlink(path_.c_str());
+      return error;
+    };
+    if (locked_ && ::flock(*copy, LOCK_EX | LOCK_NB) != 0) return give_up("lock");
+    std::array<std::uint8_t, 1 << 16> buffer;
+    for (;;) {
+      const auto got = without_interruption([&] { return ::read(*from, buffer.data(), buffer.size()); });
+      if (got < 0) return give_up("read what was deleted of");
+      if (got == 0) break;
+      for (auto left = Bytes(buffer.data(), static_cast<std::size_t>(got)); !left.empty();) {
+        const auto put = without_interruption([&] { return ::write(*copy, left.data(), left.size()); });
+        if (put < 0) return give_up("write again");
+        left = left.subspan(static_cast<std::size_t>(put));
+      }
+    }
+    if (without_interruption([&] { return ::fdatasync(*copy); }) != 0) return give_up("sync");
+    if (::dup3(*copy, *descriptor_, O_CLOEXEC) < 0) return give_up("go on in the copy of");
+    return sync_parent(path_);
+  }
+
   const Descriptor descriptor_;
+  bool locked_ = false;
   const std::string path_;
   std::uint64_t size_;
 };

@@ -97,6 +97,34 @@ TEST_F(PosixDiskTest, LocksOneOpenFileAtATime) {
   EXPECT_TRUE((*second)->lock());
 }
 
+TEST_F(PosixDiskTest, PutsADeletedFileBackWithItsLock) {
+  auto file = disk.create(at("a"));
+  ASSERT_TRUE((*file)->lock());
+  ASSERT_TRUE((*file)->append(as_bytes("one")));
+  ASSERT_TRUE((*file)->put_back()) << "nothing to do";
+  ASSERT_TRUE(disk.remove(at("a")));
+  EXPECT_FALSE((*file)->is_in_place());
+  ASSERT_TRUE((*file)->put_back());
+  EXPECT_TRUE((*file)->is_in_place());
+  ASSERT_TRUE((*file)->append(as_bytes("two")));
+  EXPECT_EQ((*file)->size(), 6U);
+  EXPECT_EQ(content("a"), "onetwo");
+  EXPECT_EQ((*disk.open(at("a")))->lock().error().code, ErrorCode::conflict);
+}
+
+TEST_F(PosixDiskTest, PutsAMovedFileBackUnlessItsPlaceIsTaken) {
+  const auto file = disk.create(at("a"));
+  ASSERT_TRUE((*file)->append(as_bytes("one")));
+  ASSERT_TRUE(disk.rename(at("a"), at("b")));
+  ASSERT_TRUE(disk.create(at("a")));
+  EXPECT_EQ((*file)->put_back().error().code, ErrorCode::conflict);
+  ASSERT_TRUE(disk.remove(at("a")));
+  ASSERT_TRUE((*file)->put_back());
+  ASSERT_TRUE((*file)->append(as_bytes("two")));
+  EXPECT_EQ(content("a"), "onetwo");
+  EXPECT_EQ(content("b"), "onetwo") << "one file with two names";
+}
+
 TEST_F(PosixDiskTest, TellsHowMuchOfAFailedWriteWentIn) {
   // A limit on the size of files stands for a full disk: it too lets part of a write through.
   rlimit before{};

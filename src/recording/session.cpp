@@ -306,7 +306,7 @@ void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arr
   frame.payload = coded.payload;
   if (track.kind() == media::Kind::video) watch_damage(slot(track.kind()), frame);
   if (frame.damage != media::Damage::none && options_.damage == DamageMode::drop) {
-    track.ledger().drop(rtp::DropCause::damaged, coded.packets);
+    track.drop_frame(rtp::DropCause::damaged, coded.packets);
     return;
   }
   const TimedFrame timed{frame, format};
@@ -370,13 +370,13 @@ void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
     case Outcome::held:
       break;
     case Outcome::refused_by_disk:
-      track.ledger().drop(rtp::DropCause::disk, packets);
+      track.drop_frame(rtp::DropCause::disk, packets);
       break;
     case Outcome::refused_by_container:
-      track.ledger().drop(rtp::DropCause::container, packets);
+      track.drop_frame(rtp::DropCause::container, packets);
       break;
     case Outcome::refused_by_transcoder:
-      track.ledger().drop(rtp::DropCause::overload, packets);
+      track.drop_frame(rtp::DropCause::overload, packets);
       break;
   }
 }
@@ -491,11 +491,12 @@ void Session::note_losses(media::Kind kind, const Now& now) {
     }
   }
   for (const rtp::DropCause cause : rtp::all_drop_causes) {
-    std::uint64_t& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
-    if (ledger.dropped(cause) == noted) continue;
-    const storage::LossEvent loss{track, ledger.dropped(cause) - noted, 0,
+    Slot::Dropped& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
+    const Slot::Dropped dropped{ledger.dropped(cause), slot.track.frames_dropped(cause)};
+    if (dropped.packets == noted.packets) continue;
+    const storage::LossEvent loss{track, dropped.packets - noted.packets, dropped.frames - noted.frames,
                                   std::string(rtp::to_string(cause))};
-    if (output_.note(loss, now)) noted = ledger.dropped(cause);
+    if (output_.note(loss, now)) noted = dropped;
   }
   const media::Ticks stepped = slot.track.clock().counters().stepped;
   if (stepped == slot.stepped_noted) return;

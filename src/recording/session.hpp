@@ -133,7 +133,11 @@ class Session final : private peer::Sink, private TrackOwner {
     bool signalled = false;  // announce() was ever called for it
     // What the journal knows of the ledger and the clock.
     std::uint64_t lost_noted = 0;
-    std::array<std::uint64_t, rtp::drop_causes> dropped_noted{};
+    struct Dropped {
+      std::uint64_t packets = 0;
+      std::uint64_t frames = 0;
+    };
+    std::array<Dropped, rtp::drop_causes> dropped_noted{};
     std::uint64_t frames_lost_noted = 0;
     media::Ticks stepped_noted = 0;
     // Pictures that followed a lost one: all of them, those not yet in the journal, and whether more may

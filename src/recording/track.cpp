@@ -217,6 +217,11 @@ void Track::drop_silence() {
   silence_.clear();
 }
 
+void Track::drop_frame(rtp::DropCause cause, std::uint64_t packets) {
+  ledger_.drop(cause, packets);
+  ++frames_dropped_[static_cast<std::size_t>(cause)];
+}
+
 void Track::discard(codec::Discard why, std::uint32_t packets) {
   if (why == codec::Discard::incomplete) ++frames_lost_;
   ledger_.drop(cause_of(why), packets);

@@ -82,6 +82,8 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   Instant deadline() const;
   // The source ends: holes are given up, what is whole comes out.
   void flush(Instant now);
+  // A whole frame is left out.
+  void drop_frame(rtp::DropCause cause, std::uint64_t packets);
   // A frame could not be stored: nothing helps but a key frame.
   void request_key_frame(Instant now);
 
@@ -94,6 +96,10 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   const std::optional<Instant>& last_packet() const { return last_packet_; }
   // Frames that were begun or known to be missing and never became whole.
   std::uint64_t frames_lost() const { return frames_lost_; }
+  // Frames that were whole, and left out.
+  std::uint64_t frames_dropped(rtp::DropCause cause) const {
+    return frames_dropped_[static_cast<std::size_t>(cause)];
+  }
 
   bool muted = false;
 
@@ -137,6 +143,7 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   };
   std::vector<Silence> silence_;
   std::uint64_t frames_lost_ = 0;
+  std::array<std::uint64_t, rtp::drop_causes> frames_dropped_{};
 };
 
 }  // namespace holdfast::recording

@@ -98,6 +98,19 @@ class SimDisk::SimFile final : public storage::File {
     return there != disk_.files_.end() && there->second == node_;
   }
 
+  Result<void> put_back() override {
+    const std::lock_guard guard(disk_.mutex_);
+    if (disk_.failing_) return broken(path_);
+    if (!disk_.directories_.contains(parent_of(path_))) return no_such(path_);
+    const auto [there, put] = disk_.files_.emplace(path_, node_);
+    if (put) {
+      node_->synced = node_->data.size();
+      disk_.touch_parent(path_);
+    }
+    if (there->second == node_) return {};
+    return fail(ErrorCode::conflict, "{} was moved, and another file lies in its place", path_);
+  }
+
   std::uint64_t size() const override {
     const std::lock_guard guard(disk_.mutex_);
     return node_->data.size();

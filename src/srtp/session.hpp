@@ -3,21 +3,21 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/strong.hpp"
 #include "dtls/transport.hpp"
-
-struct srtp_ctx_t_;
+#include "srtp/transform.hpp"
 
 namespace holdfast::srtp {
 
 // Packets that did not come through unprotect.
 struct Counters {
-  std::uint64_t unauthentic = 0;  // forged, damaged, or of other keys
-  std::uint64_t replayed = 0;     // seen before, or older than the window
-  std::uint64_t malformed = 0;    // not RTP or RTCP
+  std::uint64_t unauthentic = 0;  // as Refusal has them
+  std::uint64_t replayed = 0;
+  std::uint64_t malformed = 0;
 };
 
 // SRTP and SRTCP of one connection (RFC 3711, RFC 7714), any number of SSRCs. Works in place, allocates only
@@ -30,7 +30,7 @@ class Session {
   // section 9).
   static constexpr std::size_t max_overhead = 16 + 4;
 
-  // Errors: internal, when the library refuses the keys.
+  // Errors: internal, when the keys do not fit the profile.
   static Result<Session> open(const dtls::KeyingMaterial& keys);
 
   // Decrypts in place and gives the plain packet, the front part of the same bytes. Nothing: not authentic,
@@ -44,21 +44,15 @@ class Session {
   std::optional<Bytes> protect_rtcp(MutableBytes buffer, std::size_t size);
 
   // Frees the state of a received SSRC that will send no more.
-  void forget(Ssrc ssrc);
+  void forget(Ssrc ssrc) { transform_->forget(ssrc); }
 
   const Counters& counters() const { return counters_; }
 
  private:
-  struct Close {
-    void operator()(srtp_ctx_t_* context) const;
-  };
-  using Context = std::unique_ptr<srtp_ctx_t_, Close>;
+  explicit Session(std::unique_ptr<Transform> transform) : transform_(std::move(transform)) {}
+  std::optional<MutableBytes> plain(MutableBytes packet, const std::expected<std::size_t, Refusal>& size);
 
-  Session(Context inbound, Context outbound) : inbound_(std::move(inbound)), outbound_(std::move(outbound)) {}
-  void count(int status);
-
-  Context inbound_;
-  Context outbound_;
+  std::unique_ptr<Transform> transform_;
   Counters counters_;
 };
 

@@ -25,6 +25,9 @@ class File {
   virtual Result<void> sync_file_system() = 0;
   // Whether its path still leads to it: nobody deleted, moved or replaced it.
   virtual bool is_in_place() const = 0;
+  // Gives it its path again, with all that is in it and its lock, on stable storage; nothing to do if it is
+  // in place. ErrorCode::conflict: something else lies there.
+  virtual Result<void> put_back() = 0;
   virtual std::uint64_t size() const = 0;
   // Takes the advisory lock (flock, exclusive, not waiting): ErrorCode::conflict when another process holds
   // it.

@@ -53,7 +53,8 @@ struct Flight {
   ByteVector bytes;
   std::size_t done = 0;  // of bytes
   Instant committed{};
-  bool last = false;  // sync and close afterwards
+  bool put_back = false;  // first give the file its path again
+  bool last = false;      // sync and close afterwards
 
   Result<void> result;
   bool hopeless = false;  // trying again cannot help
@@ -62,6 +63,7 @@ struct Flight {
   std::optional<SyncRange> last_range;  // that the close was to make durable
 
   Result<void> open(OnDisk& on_disk, Disk& disk, const std::string& path, Lock lock);
+  Result<void> give_path(File& file, Disk& disk, const std::string& path);
   Result<void> write(OnDisk& on_disk, const StorageContext& context);
   Result<void> run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock);
 };
@@ -86,6 +88,17 @@ Result<void> Flight::open(OnDisk& on_disk, Disk& disk, const std::string& path, 
   return taken;
 }
 
+Result<void> Flight::give_path(File& file, Disk& disk, const std::string& path) {
+  if (!put_back) return {};
+  auto given = file.put_back();
+  if (!given && given.error().code == ErrorCode::not_found) {
+    if (auto made = disk.make_directories(std::filesystem::path(path).parent_path()); !made) return made;
+    given = file.put_back();
+  }
+  put_back = !given;
+  return given;
+}
+
 Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
   if (done == bytes.size()) return {};
   const Instant begun = context.now();
@@ -97,6 +110,7 @@ Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
 Result<void> Flight::run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock) {
   call.reset();
   if (auto opened = open(on_disk, context.disk, path, lock); !opened) return opened;
+  if (auto given = give_path(*on_disk.file, context.disk, path); !given) return given;
   if (auto written = write(on_disk, context); !written || !last) return written;
   auto synced = on_disk.file->sync();
   last_range = on_disk.take_range();
@@ -110,17 +124,22 @@ Result<void> Flight::run(OnDisk& on_disk, const StorageContext& context, const s
 
 struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   Core(const StorageContext& c, std::string p, Lock l, Synced s)
-      : context(c), path(std::move(p)), lock(l), synced(std::move(s)) {}
+      : context(c), path(std::move(p)), lock(l), synced(std::move(s)) {
+    if (context.cadence != nullptr) context.cadence->open();
+  }
   ~Core() override { context.budget.give_back(budgeted); }
 
   void account();
-  void send();
+  void send(Instant now);
   void handle_done();
   void report_closed(Result<void> result);
   void report_last_range();
   void abandon();
   void mark_dirty(Instant since);
-  bool may_send() const { return !busy && retry_at == never; }
+  bool may_send() const { return !busy && !ended && retry_at == never; }
+  void leave_cadence();
+  // Committed bytes may go at `now`; never: none wait, or something else stands in the way.
+  Instant write_due() const { return committed && may_send() ? next_write : never; }
   std::size_t pending() const { return filling.size() + flying; }
 
   void handle_round() override;
@@ -143,10 +162,13 @@ struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   bool in_round = false;  // and is about it
   Instant dirty_since{};
   std::optional<Instant> next_dirty_since;  // of bytes that came during a round
+  bool displaced = false;                   // its path does not lead to it
   bool closing = false;
   bool ended = false;  // closed, or beyond hope
   bool orphaned = false;
   Instant retry_at = never;
+  Instant next_write{};  // by the cadence
+  bool in_cadence = true;
   Closed closed;
   std::uint64_t written = 0;
   std::uint64_t synced_to = 0;
@@ -161,7 +183,11 @@ void FileWriter::Core::account() {
   budgeted += added;
 }
 
-void FileWriter::Core::send() {
+void FileWriter::Core::leave_cadence() {
+  if (context.cadence != nullptr && std::exchange(in_cadence, false)) context.cadence->close();
+}
+
+void FileWriter::Core::send(Instant now) {
   account();
   if (flying == 0) {
     std::swap(filling, flight.bytes);
@@ -172,6 +198,8 @@ void FileWriter::Core::send() {
   }
   // A round of syncs that is under way ends first: it says what is durable up to where the close begins.
   flight.last = closing && filling.empty() && !in_round;
+  flight.put_back |= std::exchange(displaced, false);
+  if (context.cadence != nullptr) next_write = now + context.cadence->interval();
   busy = true;
   retry_at = never;
   context.storage.post([core = shared_from_this()] {
@@ -215,7 +243,7 @@ void FileWriter::Core::handle_done() {
     report_last_range();
     return report_closed({});
   }
-  if (committed || (closing && !in_round)) send();
+  if (write_due() <= flight.finished || (closing && !in_round)) send(flight.finished);
 }
 
 void FileWriter::Core::mark_dirty(Instant since) {
@@ -251,7 +279,7 @@ void FileWriter::Core::handle_synced(const SyncRange& range, const Result<void>&
     if (synced) synced(range, result);
   }
   if (written > synced_to) mark_dirty(next_since);
-  if (closing && may_send()) send();
+  if (closing && may_send()) send(context.now());
 }
 
 // Of what the close was to make durable.
@@ -271,7 +299,8 @@ void FileWriter::Core::report_closed(Result<void> result) {
 
 FileWriter::FileWriter(const StorageContext& context, std::string path, Lock lock, Synced synced)
     : core_(std::make_shared<Core>(context, std::move(path), lock, std::move(synced))) {
-  core_->send();
+  core_->send(core_->context.now());
+  core_->next_write = {};  // what comes first is not kept waiting
 }
 
 FileWriter::FileWriter(const StorageContext& context, std::string path, std::shared_ptr<File> file,
@@ -283,6 +312,7 @@ FileWriter::FileWriter(const StorageContext& context, std::string path, std::sha
 
 FileWriter::~FileWriter() {
   core_->orphaned = true;
+  core_->leave_cadence();
   core_->closed = nullptr;
   core_->synced = nullptr;
   if (!core_->busy) core_->abandon();
@@ -302,7 +332,11 @@ void FileWriter::commit(Instant now) {
   if (core.ended || core.filling.empty()) return;
   core.account();
   if (!core.committed) core.committed = now;
-  if (core.may_send()) core.send();
+  if (core.write_due() <= now) core.send(now);
+}
+
+void FileWriter::put_back() {
+  core_->displaced = true;
 }
 
 void FileWriter::close(Instant now, Closed closed) {
@@ -315,20 +349,22 @@ void FileWriter::close(Instant now, Closed closed) {
     return;
   }
   core->closing = true;
+  core->leave_cadence();
+  core->next_write = {};
   if (!core->filling.empty()) {
     commit(now);
   } else if (core->may_send() && !core->in_round) {
-    core->send();
+    core->send(now);
   }
 }
 
 void FileWriter::handle_tick(Instant now) {
   const auto core = core_;
-  if (!core->busy && core->retry_at <= now) core->send();
+  if (!core->busy && std::min(core->retry_at, core->write_due()) <= now) core->send(now);
 }
 
 Instant FileWriter::deadline() const {
-  return core_->retry_at;
+  return std::min(core_->retry_at, core_->write_due());
 }
 const std::string& FileWriter::path() const {
   return core_->path;

@@ -14,6 +14,7 @@
 #include "storage/disk.hpp"
 #include "storage/latency_histogram.hpp"
 #include "storage/syncer.hpp"
+#include "storage/write_cadence.hpp"
 
 namespace holdfast::storage {
 
@@ -37,15 +38,17 @@ struct StorageContext {
   Executor& storage;  // runs the disk's work
   Executor& worker;   // runs completions, on the FileWriter's thread
   WriteBudget& budget;
-  std::function<Instant()> now;  // read on the storage thread, to time the disk
-  Syncer* syncer = nullptr;      // null: files are synced at their close only
+  std::function<Instant()> now;     // read on the storage thread, to time the disk
+  Syncer* syncer = nullptr;         // null: files are synced at their close only
+  WriteCadence* cadence = nullptr;  // null: what is committed is written at once
 };
 
 enum class Lock : std::uint8_t { none, exclusive };
 
 // One growing file, written from a worker that never waits for the disk. Bytes are gathered in buffer();
-// commit() sends them off when no write is under way, and otherwise they go together with the next: at most
-// one job is in flight, and two buffers take turns, so that nothing is allocated once they have grown.
+// commit() sends them off when no write is under way and the last one was long enough ago (WriteCadence), and
+// otherwise they go together with the next: at most one job is in flight, and two buffers take turns, so that
+// nothing is allocated once they have grown.
 //
 // A failing disk is a planned state: what could not be written is kept and tried again every second, in
 // order, no byte twice; meanwhile accepts() turns false at 4 MB, and the caller leaves out whole frames. Only
@@ -86,13 +89,16 @@ class FileWriter {
   bool accepts(std::size_t bytes) const;
   // Whole frames (or lines) are appended here; valid until commit().
   ByteVector& buffer();
-  // Sends off what is in the buffer.
+  // What is in the buffer is to be written: now, or with what follows within the cadence's interval.
   void commit(Instant now);
+  // The file was deleted or moved (Synced says so): with the next write it gets its path again, and all that
+  // was in it.
+  void put_back();
   // Writes what is left, syncs, closes; then calls back (first Synced), on the worker. Nothing may be written
   // afterwards. While the disk fails this waits for it: destroy the writer to give up.
   void close(Instant now, Closed closed);
 
-  // Tries again after an error.
+  // Writes what is due, tries again after an error.
   void handle_tick(Instant now);
   Instant deadline() const;
 

@@ -62,6 +62,7 @@ struct FileWriterTest : testing::Test {
   sim::SimStorageThread disk_thread{milliseconds(1)};
   QueueExecutor worker;
   WriteBudget budget{std::size_t{10} << 20};
+  WriteCadence cadence;
   StorageContext context{disk, disk_thread, worker, budget, [this] { return disk_thread.now(); }};
   std::optional<FileWriter> writer;
   std::string expected;
@@ -94,6 +95,51 @@ TEST_F(FileWriterTest, GathersWhileAWriteIsUnderWay) {
   pass(milliseconds(10));
   EXPECT_EQ(content(), expected);
   EXPECT_EQ(disk.calls().appends, 2U);
+}
+
+TEST_F(FileWriterTest, AmongManyItGathersForFortyMilliseconds) {
+  context.cadence = &cadence;
+  for (int i = 0; i < 1'000; ++i) cadence.open();
+  open();
+  pass(milliseconds(5));
+  write("first");
+  pass(milliseconds(5));
+  EXPECT_EQ(content(), "first") << "the first bytes do not wait";
+  for (int i = 0; i < 10; ++i) {
+    write("frame");
+    EXPECT_LE(writer->deadline(), now + milliseconds(40));
+    pass(milliseconds(10));
+  }
+  EXPECT_LE(disk.calls().appends, 4U);
+  pass(milliseconds(40));
+  EXPECT_EQ(content(), expected);
+  EXPECT_EQ(writer->deadline(), never);
+}
+
+TEST_F(FileWriterTest, AloneItWritesAtEveryCommit) {
+  context.cadence = &cadence;
+  open();
+  pass(milliseconds(5));
+  for (int i = 0; i < 10; ++i) {
+    write("frame");
+    pass(milliseconds(5));
+    EXPECT_EQ(content(), expected);
+  }
+}
+
+TEST_F(FileWriterTest, ACloseDoesNotWaitForTheCadence) {
+  context.cadence = &cadence;
+  for (int i = 0; i < 1'000; ++i) cadence.open();
+  open();
+  pass(milliseconds(5));
+  write("one");
+  pass(milliseconds(2));
+  write("two");
+  close();
+  pass(milliseconds(5));
+  EXPECT_EQ(content(), "onetwo");
+  EXPECT_TRUE(closed && *closed);
+  EXPECT_EQ(cadence.interval(), WriteCadence::longest) << "999 of others";
 }
 
 TEST_F(FileWriterTest, SyncsAtItsClose) {

@@ -99,7 +99,7 @@ void RecordingFiles::part_synced(int number, const SyncRange& range, const Resul
 }
 
 // What a failed sync was about may be gone, though it can still be read: it is written once more, under the
-// same numbers.
+// same numbers. A journal that was deleted or moved comes back whole.
 void RecordingFiles::journal_synced(const SyncRange& range, const Result<void>& result) {
   const auto covered = static_cast<std::size_t>(range.to - unsynced_from_);
   const auto end =
@@ -107,9 +107,13 @@ void RecordingFiles::journal_synced(const SyncRange& range, const Result<void>& 
   const ByteVector lines(unsynced_lines_.begin(), end);
   unsynced_lines_.erase(unsynced_lines_.begin(), end);
   unsynced_from_ = range.to;
-  if (result || result.error().code == ErrorCode::not_found) return;
-  append(journal_->buffer(), lines);
-  append(unsynced_lines_, lines);
+  if (result) return;
+  if (result.error().code == ErrorCode::not_found) {
+    journal_->put_back();
+  } else {
+    append(journal_->buffer(), lines);
+    append(unsynced_lines_, lines);
+  }
   note(DiskEvent{result.error().message}, now_, pts_);
 }
 

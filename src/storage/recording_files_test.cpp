@@ -179,9 +179,8 @@ struct SyncedFilesTest : RecordingFilesTest {
     now.wall += seconds(1);
     files->handle_tick(now, 90'000);
   }
-  Journal journal() {
-    return parse_journal(disk.content(std::string(folder) + "/" + journal_name(files->base())));
-  }
+  std::string journal_path() const { return std::string(folder) + "/" + journal_name(files->base()); }
+  Journal journal() { return parse_journal(disk.content(journal_path())); }
 };
 
 TEST_F(SyncedFilesTest, TheJournalTellsWhatIsDurable) {
@@ -235,6 +234,35 @@ TEST_F(SyncedFilesTest, APartThatWasDeletedIsFollowedByAnother) {
   pass_a_second();
   EXPECT_TRUE(files->needs_new_part());
   EXPECT_NE(journal().last<DiskEvent>()->error.find("deleted or moved"), std::string::npos);
+}
+
+TEST_F(SyncedFilesTest, AJournalThatWasDeletedComesBackWhole) {
+  write(*files, "0123456789");
+  ASSERT_TRUE(disk.remove(journal_path()));
+  pass_a_second();
+  pass_a_second();
+  EXPECT_FALSE(files->needs_new_part());
+  const Journal told = journal();
+  EXPECT_EQ(told.missing + told.damaged, 0U);
+  EXPECT_NE(told.last<StartEvent>(), nullptr);
+  EXPECT_NE(told.last<DiskEvent>()->error.find("deleted or moved"), std::string::npos);
+  EXPECT_FALSE((*disk.open(journal_path()))->lock()) << "the lock goes along";
+}
+
+TEST_F(SyncedFilesTest, AJournalInWhosePlaceAnotherLiesWaitsForItToGo) {
+  write(*files, "0123456789");
+  ASSERT_TRUE(disk.rename(journal_path(), journal_path() + ".moved"));
+  ASSERT_TRUE(disk.create(journal_path()));
+  pass_a_second();
+  pass_a_second();
+  ASSERT_TRUE(files->error());
+  EXPECT_NE(files->error()->message.find("another file lies in its place"), std::string::npos);
+  EXPECT_FALSE(files->needs_new_part()) << "the media goes on";
+  ASSERT_TRUE(disk.remove(journal_path()));
+  pass_a_second();
+  pass_a_second();
+  EXPECT_FALSE(files->error());
+  EXPECT_NE(journal().last<StartEvent>(), nullptr);
 }
 
 TEST_F(SyncedFilesTest, AJournalWhoseSyncFailedIsWrittenOnceMore) {

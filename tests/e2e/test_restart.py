@@ -1,17 +1,21 @@
 """The service dies, or is restarted, in the middle of recordings: they go on, and nothing is left that does not play."""
 import json
-import signal
 import pathlib
+import signal
 import statistics
 import subprocess
+import time
 
 import pytest
 
 from harness import journal, media
+from harness.judge import listening
 from harness.paths import HOLDFAST
 from harness.waiting import steadily
+from harness.wire import frame_sizes, frame_times
 
 H264 = {"codec": "h264"}
+TAIL = 0.150  # two frames at 12 a second
 
 
 def parts(status):
@@ -103,24 +107,58 @@ def test_two_services_in_one_folder_leave_each_other_alone(service, stream, fold
     assert {verdict["verdict"] for verdict in verdicts(one).values()} == {"whole"}
 
 
+def frames_on_the_wire(wire, ports, started_at, killed_at, rates):
+    """frames a second -> the video packets that came to these ports in that time: each room has a frame rate of its own,
+    by which they are known. (Ports come again after a while.)"""
+    found = {}
+    for packets in wire.streams(ports).values():
+        packets = [packet for packet in packets if started_at <= packet.at < killed_at]
+        frames = frame_times(packets) if packets else []
+        if len(frames) < 3 or len(packets) == len(frames):
+            continue  # sound has a packet a frame
+        steps = [later - earlier for (earlier, _), (later, _) in zip(frames, frames[1:])]
+        rate = min(rates, key=lambda fps: abs(statistics.median(steps) - 1 / fps))
+        if abs(statistics.median(steps) * rate - 1) < 0.02:
+            found[rate] = packets
+    return found
+
+
+def tail_of(path, packets):
+    """Seconds of video that had come and are not at the file's end. What came before its first picture (before there were
+    keys, before a key frame) is none of it: the frames' sizes tell which one that is."""
+    held, came = media.video_sizes(path), frame_sizes(packets)
+    first = min(range(max(1, len(came) - len(held) + 1)),
+                key=lambda k: sum(abs(a - b) for a, b in zip(held, came[k:])))
+    times = [when for when, _ in frame_times(packets)]
+    return times[-1] - times[min(first + len(held), len(times)) - 1]
+
+
 def test_kill_9_again_and_again_leaves_nothing_that_does_not_play(service, stream, dice, figure, proving):
     """Many short recordings side by side, killed together; each restart goes on with all of them."""
-    rooms = [f"many-{i}" for i in range(5)]
-    for room in rooms:
-        stream(room, bitrate=300_000, **H264)
+    rooms = {f"many-{fps}": fps for fps in (30, 24, 20, 15, 12)}
+    for room, fps in rooms.items():
+        stream(room, bitrate=300_000, fps=fps, **H264)
     rounds = 100 if proving else 4
-    program = service("--resume-limit", "1h")
-    for room in rooms:
-        program.record(room)
-    tails, holes = [], []
-    for turn in range(rounds):
-        steadily(0.5 + 1.5 * dice.random(), program.alive)
-        before = {room: program.status(room) for room in rooms}
-        program.kill()
+    tails, holes, half_frames = [], [], 0
+    with listening() as wire:
+        started_at = time.monotonic()
         program = service("--resume-limit", "1h")
         for room in rooms:
-            status = wait_for_part(program, room, len(before[room]["output_paths"]) + 1)
-            assert status["recording_id"] == before[room]["recording_id"]
+            program.record(room)
+        for turn in range(rounds):
+            steadily(0.5 + 1.5 * dice.random(), program.alive)
+            before = {room: program.status(room) for room in rooms}
+            ports = program.udp_ports()
+            killed_at = time.monotonic()
+            program.kill()
+            arrived = frames_on_the_wire(wire, ports, started_at, killed_at, rooms.values()) if wire else {}
+            started_at = killed_at
+            program = service("--resume-limit", "1h")
+            for room, fps in rooms.items():
+                status = wait_for_part(program, room, len(before[room]["output_paths"]) + 1)
+                assert status["recording_id"] == before[room]["recording_id"]
+                if fps in arrived:
+                    tails.append(tail_of(parts(before[room])[-1], arrived[fps]))
     active = program.request("GET", "/api/recording/active").json
     assert active["count"] == len(rooms), "nothing dead is reported as active, nothing alive is missing"
     for room in rooms:
@@ -131,12 +169,16 @@ def test_kill_9_again_and_again_leaves_nothing_that_does_not_play(service, strea
         for path in parts(program.status(room)):
             assert media.decode_errors(path) == [], path
             killed_files += 1
-        trimmed = journal.events(first, "trimmed")
-        tails += [event["cut"] for event in trimmed]
+        half_frames += len(journal.events(first, "trimmed"))
         holes += [length for length, cause in journal.gaps(first) if cause == "restart"]
     assert {verdict["verdict"] for verdict in verdicts(program).values()} == {"whole"}
     figure("kills of a recording", rounds * len(rooms))
     figure("files, all of which decode without a word", killed_files)
-    figure("half frames at a file's end, kept beside it", len(tails))
+    figure("half frames at a file's end, kept beside it", half_frames)
     figure("hole, median", statistics.median(holes), "s")
     figure("hole, longest", max(holes), "s")
+    if not tails:
+        pytest.skip("the files are sound; the tail lost was not measured: listening on the wire needs CAP_NET_RAW")
+    figure("kills whose tail was measured", len(tails), least=0.8 * rounds * len(rooms))
+    figure("tail lost, median", statistics.median(tails), "s")
+    figure("tail lost, longest", max(tails), "s", most=TAIL)

@@ -53,6 +53,12 @@ def _last_video_position(path):
     return int([line.strip(",") for line in done.stdout.split() if line.strip(",").isdigit()][-1])
 
 
+def video_sizes(path):
+    """Bytes of each coded picture, in the order of the file."""
+    with av.open(str(path)) as container:
+        return [packet.size for packet in container.demux(video=0) if packet.size]
+
+
 def decode_errors_but_in_last_frame(path):
     """As decode_errors, for a file that was cut short: its last video frame may be broken, nothing before it."""
     if not decode_errors(path):

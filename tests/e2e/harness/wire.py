@@ -118,6 +118,16 @@ def _missing(sequences):
     return max(seen) - min(seen) + 1 - len(seen)
 
 
+def frame_sizes(packets):
+    """Bytes of each frame of a video stream, headers and all, in order of arrival; a packet that came again counts once."""
+    sizes, seen = {}, set()
+    for packet in packets:
+        if packet.sequence not in seen:
+            seen.add(packet.sequence)
+            sizes[packet.timestamp] = sizes.get(packet.timestamp, 0) + packet.size
+    return list(sizes.values())
+
+
 def frame_times(packets, clock_rate=90000):
     """The distinct frames of a video stream as seconds since the first, by RTP timestamp, in order; and their arrivals.
 
