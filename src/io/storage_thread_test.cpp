@@ -27,6 +27,7 @@ TEST(StorageThread, TakesJobsFromManyThreads) {
   {
     StorageThread thread;
     std::vector<std::jthread> workers;
+    workers.reserve(4);
     for (int w = 0; w < 4; ++w) {
       workers.emplace_back([&] {
         for (int i = 0; i < 500; ++i) thread.post([&] { ++count; });
