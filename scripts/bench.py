@@ -181,11 +181,17 @@ def write_interval_ms(streams, workers):
     return min(40, round(2 * streams / workers * 0.25))
 
 
-def measure_floor(arguments, folder, streams, sockets):
+def tick_ms(worker_load):
+    """How long packets gather, as io::Worker::adapt_tick has it."""
+    return 5 + round(15 * min(1, worker_load / 0.1))
+
+
+def measure_floor(arguments, folder, streams, sockets, tick):
     """CPU seconds a second, and the load's last line."""
     port = free_ports(streams if sockets == "each" else arguments.workers)
     command = [BUILD / "floor", "--port", port, "--sockets", sockets, "--sessions", streams, "--folder", folder / "floor",
-               "--workers", arguments.workers, "--write-interval-ms", write_interval_ms(streams, arguments.workers)]
+               "--workers", arguments.workers, "--write-interval-ms", write_interval_ms(streams, arguments.workers),
+               "--tick-ms", tick]
     with Program(command, folder, "floor") as floor:
         wait_until(lambda: "ready" in floor.log.read_text(), 10, "the floor to be ready")
         bare = ["bare", "127.0.0.1", port, "--sockets", sockets, *(
@@ -230,6 +236,11 @@ class Holdfast:
         page = self.request("GET", "/metrics")[1]
         found = re.findall(r'recording_write_latency_microseconds_bucket\{le="([^"]+)"\} (\d+)', page)
         return {float(bound) / 1000: int(count) for bound, count in found}  # float("+Inf") is infinite
+
+    def worker_load(self):
+        """Of the workers on average, over the last seconds."""
+        loads = re.findall(r'holdfast_worker_load\{worker="\d+"\} (\S+)', self.request("GET", "/metrics")[1])
+        return sum(map(float, loads)) / len(loads)
 
     def ledger(self):
         active = json.loads(self.request("GET", "/api/recording/active")[1])["recordings"]
@@ -317,6 +328,7 @@ def measure_recorder(arguments, folder, streams, recorder, load_mode, when_loade
                 row["write_ms"] = [of_histogram(latency, now, share) for share in (0.5, 0.99, 1)]
                 row["first_byte_ms"] = percentile(recorder.first_byte_ms(), 0.99)
                 row["ledger"] = recorder.ledger()
+                row["worker_load"] = recorder.worker_load()
             calls = system_calls(pid, TRACE_SECONDS)
             last = load.line(1, 90, "the load to end")
             packets = last["measured_packets"] / last["seconds"]
@@ -329,8 +341,6 @@ def run_line(arguments, mode, streams):
     with tempfile.TemporaryDirectory(prefix="bench", dir=arguments.folder) as name:
         folder = pathlib.Path(name)
         sockets = "each" if mode == "rooms" else "shared"
-        floor, floor_load = measure_floor(arguments, folder, streams, sockets)
-        shutil.rmtree(folder / "floor", ignore_errors=True)
         if mode == "peer":
             recorder = Peer(arguments, folder)
             row = measure_recorder(arguments, folder, streams, recorder, ["whip", recorder.url])
@@ -349,8 +359,11 @@ def run_line(arguments, mode, streams):
         else:
             recorder = Holdfast(arguments, folder, "aac" if mode == "aac" else "copy")
             row = measure_recorder(arguments, folder, streams, recorder, ["whip", recorder.url])
-        why = [*floor_load["why"], *row["load"]["why"]]
-        return {**row, "mode": mode, "floor": floor, "spoilt": bool(why), "why": why}
+        shutil.rmtree(folder / "recordings", ignore_errors=True)
+        tick = tick_ms(row.get("worker_load", 0))
+        floor, floor_load = measure_floor(arguments, folder, streams, sockets, tick)
+        why = [*row["load"]["why"], *(f"the floor's: {what}" for what in floor_load["why"])]
+        return {**row, "mode": mode, "floor": floor, "tick_ms": tick, "spoilt": bool(why), "why": why}
 
 
 # --- the table
@@ -366,6 +379,7 @@ COLUMNS = [
     ("streams", lambda row: str(row["streams"])),
     ("CPU s", lambda row: shown(row["cpu"] / row["streams"] * 60, "{:.4f}")),
     ("floor", lambda row: shown(row["floor"] / row["streams"] * 60, "{:.4f}")),
+    ("tick", lambda row: str(row["tick_ms"])),
     ("ratio", lambda row: shown(row["cpu"] / row["floor"] if row["floor"] else None)),
     ("KB each", lambda row: shown(row["kb"], "{:.0f}")),
     ("idle MB", lambda row: shown(row["idle_mb"], "{:.0f}")),
@@ -381,9 +395,10 @@ COLUMNS = [
     ("max", lambda row: shown(row["load"]["late_max_ms"], "{:.0f}")),
 ]
 LEGEND = """\
-CPU s, floor: CPU seconds a stream-minute. KB each: anonymous memory above the idle MB, by stream. wake, calls: voluntary context
-switches and system calls a packet. write: ms from a frame's commit until it is in the file (upper bounds). 1st byte: p99, ms after the
-first key frame. lost: packets lost or dropped, by the ledger. asked: packets asked for again. late: of the load itself, ms."""
+CPU s, floor: CPU seconds a stream-minute. tick: how long packets gather, ms; the floor's is what the recorder's was. KB each: anonymous
+memory above the idle MB, by stream. wake, calls: voluntary context switches and system calls a packet. write: ms from a frame's commit
+until it is in the file (upper bounds). 1st byte: p99, ms after the first key frame. lost: packets lost or dropped, by the ledger.
+asked: packets asked for again. late: of the load itself, ms."""
 
 
 def show(rows):

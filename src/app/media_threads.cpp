@@ -45,7 +45,7 @@ Result<void> MediaThreads::listen(const Endpoint& listen) {
   for (const auto& worker : workers_) {
     std::promise<Result<Endpoint>> opened;
     worker->worker.post([&] {
-      auto socket = worker->worker.add(next, worker->whip);
+      auto socket = worker->worker.add(next, worker->whip, io::Worker::buffer_of_many);
       if (socket) worker->whip_outbox = *socket;
       opened.set_value(socket ? Result<Endpoint>((*socket)->local_endpoint())
                               : std::unexpected(socket.error()));

@@ -156,7 +156,7 @@ class Fleet {
 
   io::SystemRandom random_;
   std::vector<std::unique_ptr<WhipPublisher>> publishers_;
-  io::Worker worker_{{.receive_buffer_bytes = 256 << 10}};
+  io::Worker worker_{{}};
   io::HttpClient client_;
   WhipRequests requests_{client_, worker_};
   std::optional<Instant> live_since_;  // worker

@@ -8,7 +8,8 @@
 namespace holdfast::app {
 namespace {
 
-constexpr Duration report_interval = std::chrono::milliseconds(250);
+// How often the control thread hears of a recording whose state does not change.
+constexpr Duration report_interval = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -68,15 +69,16 @@ class SessionHost::Resident final : public io::DatagramHandler,
     links_.clear_activity();
     session_.handle_tick(now, outbox);
     links_.flush();
-    if (now.instant < next_report_) return;
+    if (now.instant < next_report_ && session_.state() == reported_state_) return;
     next_report_ = now.instant + report_interval;
+    reported_state_ = session_.state();
     tell([report = report(now.instant)](SessionObserver& observer) mutable {
       observer.on_report(std::move(report));
     });
   }
 
   // What came by a link is followed by a tick, as what came by the socket is.
-  Instant deadline() const override { return links_.is_active() ? Instant{} : session_.deadline(); }
+  Instant deadline() override { return links_.is_active() ? Instant{} : session_.deadline(); }
 
  private:
   // Datagrams to nobody: before there is a socket, nothing has anyone to talk to.
@@ -163,6 +165,7 @@ class SessionHost::Resident final : public io::DatagramHandler,
   NoOutbox no_outbox_;
   Outbox* outbox_ = nullptr;
   Instant next_report_{};
+  recording::State reported_state_ = recording::State::waiting;
 };
 
 SessionHost::SessionHost(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,

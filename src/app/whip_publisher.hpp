@@ -74,7 +74,7 @@ class WhipPublisher final : public io::DatagramHandler {
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) override;
   void handle_tick(const Now& now, Outbox& outbox) override;
-  Instant deadline() const override { return publisher_.deadline(); }
+  Instant deadline() override { return publisher_.deadline(); }
 
  private:
   HttpRequest request(std::string method, std::string url) const;

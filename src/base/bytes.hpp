@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -83,6 +84,20 @@ class ByteReader {
   Bytes rest_;
   bool ok_ = true;
 };
+
+// Empties it. Memory that only something large needed, as a key frame does, is given back: hundreds of
+// recordings would keep it for nothing.
+inline void recycle(ByteVector& bytes) {
+  constexpr std::size_t largest_kept = std::size_t{32} << 10;
+  bytes.clear();
+  if (bytes.capacity() > largest_kept) bytes = ByteVector();
+}
+
+// Sees to room for `more` bytes in one step, where appending would take several.
+inline void make_room(ByteVector& bytes, std::size_t more) {
+  const std::size_t needed = bytes.size() + more;
+  if (bytes.capacity() < needed) bytes.reserve(std::max(needed, 2 * bytes.capacity()));
+}
 
 // Appends big-endian fields to a vector that the caller owns.
 class ByteWriter {

@@ -99,7 +99,7 @@ void H264Depacketizer::flush(FrameSink& sink) {
 
 void H264Depacketizer::begin(std::int64_t time) {
   ByteVector bytes = std::move(unit_.bytes);  // keeps its memory
-  bytes.clear();
+  recycle(bytes);
   unit_ = {};
   unit_.bytes = std::move(bytes);
   unit_.time = time;

@@ -72,7 +72,7 @@ void Vp8Depacketizer::finish(FrameSink& sink) {
   } else {
     emit(*header, sink);
   }
-  frame_.clear();
+  recycle(frame_);
   packets_ = 0;
   broken_.reset();
 }

@@ -76,7 +76,7 @@ class ServerLinks::DatagramLink final : public Link, private DatagramHandler {
     if (from == server_) owner_.report_bytes(id_, arrival, datagram);
   }
   void handle_tick(const Now&, Outbox&) override {}
-  Instant deadline() const override { return never; }
+  Instant deadline() override { return never; }
 
   ServerLinks& owner_;
   const LinkId id_;

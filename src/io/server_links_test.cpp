@@ -95,7 +95,7 @@ class ServerLinksTest : public testing::Test, private DatagramHandler {
     links_->clear_activity();
     links_->flush();
   }
-  Instant deadline() const override { return links_ && links_->is_active() ? Instant{} : never; }
+  Instant deadline() override { return links_ && links_->is_active() ? Instant{} : never; }
 
   const std::string ca_file_ =
       std::filesystem::temp_directory_path() / ("holdfast_links_" + std::to_string(getpid()) + ".pem");

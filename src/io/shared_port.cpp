@@ -56,15 +56,18 @@ void SharedPort::handle_tick(const Now& now, Outbox& outbox) {
   // By index: a session may add another, or leave, during its tick.
   for (std::size_t i = 0; i < members_.size(); ++i) {
     Member& member = *members_[i];
-    if (std::exchange(member.active, false) || member.session->deadline() <= now.instant) {
+    if (std::exchange(member.active, false) || member.due <= now.instant) {
       member.session->handle_tick(now, outbox);
     }
   }
 }
 
-Instant SharedPort::deadline() const {
+Instant SharedPort::deadline() {
   Instant earliest = never;
-  for (const auto& member : members_) earliest = std::min(earliest, member->session->deadline());
+  for (const auto& member : members_) {
+    member->due = member->session->deadline();
+    earliest = std::min(earliest, member->due);
+  }
   return earliest;
 }
 

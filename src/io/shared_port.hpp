@@ -32,7 +32,7 @@ class SharedPort final : public DatagramHandler {
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) override;
   void handle_tick(const Now& now, Outbox& outbox) override;
-  Instant deadline() const override;
+  Instant deadline() override;
 
   // Datagrams that belong to no session.
   std::uint64_t strays() const { return strays_; }
@@ -43,6 +43,7 @@ class SharedPort final : public DatagramHandler {
     std::string ufrag;
     std::size_t paths = 0;
     bool active = false;
+    Instant due{};  // its deadline before this round
   };
 
   Member* find(const Endpoint& from, Bytes datagram);

@@ -1,10 +1,17 @@
 #include "io/storage_thread.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "io/clock.hpp"
 
 namespace holdfast::io {
+
+namespace {
+
+constexpr auto gathering = std::chrono::milliseconds(1);
+
+}  // namespace
 
 StorageThread::StorageThread() : thread_([this] { run(); }) {}
 
@@ -29,6 +36,11 @@ void StorageThread::run() {
   while (true) {
     wakeup_.wait(guard, [this] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
+    // What a worker posts in one of its rounds is taken at one go: a wake-up for each job costs more than
+    // most jobs do.
+    guard.unlock();
+    std::this_thread::sleep_for(gathering);
+    guard.lock();
     std::swap(batch, jobs_);
     guard.unlock();
     busy_.begin(read_monotonic_clock());

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "io/clock.hpp"
 
@@ -73,8 +74,8 @@ void Worker::post(Job job) {
   if (wake) (void)eventfd_write(wakeup_, 1);
 }
 
-Result<UdpSocket*> Worker::add(const Endpoint& local, DatagramHandler& handler) {
-  auto socket = UdpSocket::open(local, options_.receive_buffer_bytes);
+Result<UdpSocket*> Worker::add(const Endpoint& local, DatagramHandler& handler, int receive_buffer_bytes) {
+  auto socket = UdpSocket::open(local, receive_buffer_bytes);
   if (!socket) return std::unexpected(socket.error());
   auto entry = std::make_unique<Entry>(*this, std::move(*socket), handler);
   epoll_event event{};
@@ -110,11 +111,11 @@ void Worker::run(const std::stop_token& stop) {
   Instant round_began = read_monotonic_clock();
   while (!stop.stop_requested()) {
     // Packets that come in the rest of this tick are taken together.
-    sleep_until(round_began + options_.tick);
-    const int timeout = timeout_until(earliest_deadline(), read_monotonic_clock());
+    sleep_until(round_began + tick_);
+    const int timeout = timeout_until(note_deadlines(), read_monotonic_clock());
     const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     const Now now = read_clocks();
-    round_began = now.instant;
+    const Duration round = now.instant - std::exchange(round_began, now.instant);
     busy_.begin(now.instant);
     for (int i = 0; i < count; ++i) {
       auto* watched = static_cast<Watched*>(events[static_cast<std::size_t>(i)].data.ptr);
@@ -127,8 +128,20 @@ void Worker::run(const std::stop_token& stop) {
     }
     run_jobs();
     tick(now);
-    busy_.end(read_monotonic_clock());
+    const Instant done = read_monotonic_clock();
+    busy_.end(done);
+    adapt_tick(done - now.instant, round);
   }
+}
+
+void Worker::adapt_tick(Duration busy, Duration round) {
+  constexpr double smoothing = 0.02;  // some fifty rounds
+  constexpr double load_of_longest = 0.1;
+  const double share = std::min(1.0, to_seconds(busy) / std::max(to_seconds(round), 1e-3));
+  load_ += smoothing * (share - load_);
+  const double stretch = std::min(1.0, load_ / load_of_longest);
+  tick_ =
+      options_.tick + std::chrono::duration_cast<Duration>((options_.longest_tick - options_.tick) * stretch);
 }
 
 void Worker::run_jobs() {
@@ -157,8 +170,7 @@ void Worker::tick(const Now& now) {
   // By index: a handler may add another socket.
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = *entries_[i];
-    const bool due = std::exchange(entry.active, false) ||
-                     (entry.handler != nullptr && entry.handler->deadline() <= now.instant);
+    const bool due = std::exchange(entry.active, false) || entry.due <= now.instant;
     if (due && entry.handler != nullptr) entry.handler->handle_tick(now, entry.socket);
     entry.socket.flush();
   }
@@ -166,10 +178,12 @@ void Worker::tick(const Now& now) {
   retired_.clear();
 }
 
-Instant Worker::earliest_deadline() const {
+// Once a round each handler is asked: what a job of the round changes counts in the next one.
+Instant Worker::note_deadlines() {
   Instant earliest = never;
   for (const auto& entry : entries_) {
-    if (entry->handler != nullptr) earliest = std::min(earliest, entry->handler->deadline());
+    entry->due = entry->handler != nullptr ? entry->handler->deadline() : never;
+    earliest = std::min(earliest, entry->due);
   }
   return earliest;
 }

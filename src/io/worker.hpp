@@ -24,7 +24,8 @@ class DatagramHandler {
                                Outbox& outbox) = 0;
   // Once after each drained batch that had something for this handler, and when deadline() has come.
   virtual void handle_tick(const Now& now, Outbox& outbox) = 0;
-  virtual Instant deadline() const = 0;
+  // Asked once before each round.
+  virtual Instant deadline() = 0;
 };
 
 // A descriptor of another kind: a TCP connection. All calls come on the worker's thread.
@@ -40,12 +41,13 @@ class Watched {
 // gather, and drains all that came in batches (one system call for up to 64 packets). Workers share nothing;
 // the way in is post().
 //
-// A recorder waits on purpose: waking for each packet costs several times what the packet itself does.
+// A recorder waits on purpose: waking for each packet costs several times what the packet itself does. The
+// more there is to do, the longer it waits: a worker that is a tenth busy has the longest tick.
 class Worker final : public Executor {
  public:
   struct Options {
     Duration tick = std::chrono::milliseconds(5);
-    int receive_buffer_bytes = 4 << 20;
+    Duration longest_tick = std::chrono::milliseconds(20);
   };
 
   explicit Worker(Options options);
@@ -61,8 +63,14 @@ class Worker final : public Executor {
 
   // The following: on the worker's thread only.
 
+  // What the kernel keeps for a socket while the worker is busy elsewhere: seconds of one session, or a good
+  // part of one of hundreds.
+  static constexpr int buffer_of_one = 4 << 20;
+  static constexpr int buffer_of_many = 64 << 20;
+
   // The handler is called from now on and must outlive its place here; remove() it before it dies.
-  Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler);
+  Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler,
+                         int receive_buffer_bytes = buffer_of_one);
   void remove(DatagramHandler& handler);
 
   // `watched` hears of its descriptor from now on, until the descriptor is closed and it is given to
@@ -81,16 +89,20 @@ class Worker final : public Executor {
     UdpSocket socket;
     DatagramHandler* handler;  // null: removed, freed after the round
     bool active = false;       // got something in this round
+    Instant due{};             // its handler's deadline before this round
   };
 
   void run(const std::stop_token& stop);
   void run_jobs();
   void drain(Entry& entry, const Now& now);
   void tick(const Now& now);
-  Instant earliest_deadline() const;
+  Instant note_deadlines();
+  void adapt_tick(Duration busy, Duration round);
 
   const Options options_;
   BusyTime busy_;
+  Duration tick_ = options_.tick;
+  double load_ = 0;  // share of the time in which there was something to do, smoothed
   int epoll_;
   int wakeup_;  // eventfd
   std::mutex mutex_;

@@ -147,7 +147,9 @@ void Output::take_aac(const AacStage::Encoded& encoded) {
 }
 
 Outcome Output::write(media::Frame frame) {
-  if (!files_->accepts(frame.payload.size() + framing(frame.payload.size()))) return Outcome::refused_by_disk;
+  const std::size_t size = frame.payload.size() + framing(frame.payload.size());
+  if (!files_->accepts(size)) return Outcome::refused_by_disk;
+  make_room(files_->buffer(), size);
   if (media::kind_of(frame.codec) == media::Kind::audio) frame.track = video_format_ ? 1 : 0;
   if (auto written = muxer_->write(frame, files_->buffer()); !written) {
     container_error_ = written.error();

@@ -392,8 +392,11 @@ void Session::handle_tick(const Now& now, Outbox& outbox) {
     watch_gap(now);
     if (now.instant >= next_housekeeping_) keep_journal(now);
   }
-  output_.handle_tick(now, picture_expected() ? Output::PictureExpected::yes : Output::PictureExpected::no,
-                      gap_watch_.in_gap() ? Output::Liveness::gap : Output::Liveness::live);
+  // Once it has begun nobody asks any more whether a picture is to be waited for.
+  output_.handle_tick(
+      now,
+      output_.started() || picture_expected() ? Output::PictureExpected::yes : Output::PictureExpected::no,
+      gap_watch_.in_gap() ? Output::Liveness::gap : Output::Liveness::live);
 }
 
 Instant Session::deadline() const {
@@ -555,14 +558,17 @@ TrackStatus Session::track_status(media::Kind kind) const {
   return status;
 }
 
+State Session::state() const {
+  if (!armed_) return State::waiting;
+  if (!output_.started()) return State::connecting;
+  return gap_watch_.in_gap() ? State::gap : State::recording;
+}
+
 Status Session::status(Instant now) const {
   Status status;
   status.recording_id = options_.output.recording_id;
   status.mint_id = options_.output.mint_id;
-  status.state = !armed_               ? State::waiting
-                 : !output_.started()  ? State::connecting
-                 : gap_watch_.in_gap() ? State::gap
-                                       : State::recording;
+  status.state = state();
   status.format = output_.format();
   status.format_note = output_.format_note();
   status.output_paths = output_.part_paths();

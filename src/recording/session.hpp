@@ -117,7 +117,9 @@ class Session final : private peer::Sink, private TrackOwner {
   // status().
   void finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished);
 
-  // `output_paths`, sizes, tracks and counts as they are now; state connecting, recording or gap.
+  // waiting, connecting, recording or gap.
+  State state() const;
+  // `output_paths`, sizes, tracks and counts as they are now.
   Status status(Instant now) const;
   storage::FileWriter::Counters disk_counters() const { return output_.disk_counters(); }
   // For tests: whether every track's ledger adds up, and whether media can be received.

@@ -211,9 +211,6 @@ void FileWriter::Core::send(Instant now) {
 }
 
 void FileWriter::Core::handle_done() {
-  // A buffer that grew while the disk stood still is not kept for good.
-  constexpr std::size_t largest_kept = std::size_t{1} << 20;
-
   busy = false;
   const std::size_t left = flight.bytes.size() - flight.done;
   const std::size_t progress = flying - left;
@@ -237,8 +234,7 @@ void FileWriter::Core::handle_done() {
   }
   error.reset();
   if (!flight.bytes.empty()) counters.commit_to_written.add(flight.finished - flight.committed);
-  flight.bytes.clear();
-  if (flight.bytes.capacity() > largest_kept) flight.bytes = ByteVector();
+  recycle(flight.bytes);
   if (flight.last) {
     report_last_range();
     return report_closed({});

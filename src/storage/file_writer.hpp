@@ -48,7 +48,7 @@ enum class Lock : std::uint8_t { none, exclusive };
 // One growing file, written from a worker that never waits for the disk. Bytes are gathered in buffer();
 // commit() sends them off when no write is under way and the last one was long enough ago (WriteCadence), and
 // otherwise they go together with the next: at most one job is in flight, and two buffers take turns, so that
-// nothing is allocated once they have grown.
+// nothing but a key frame needs an allocation.
 //
 // A failing disk is a planned state: what could not be written is kept and tried again every second, in
 // order, no byte twice; meanwhile accepts() turns false at 4 MB, and the caller leaves out whole frames. Only
