@@ -1,7 +1,7 @@
 # Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test prove soak san tsan lint format clean packages peers
+.PHONY: help run build test prove bench soak san tsan lint format clean packages peers
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ prove: peers build  ## repeat every figure that the project promises, in full co
 	@cmake --build --preset release --target recording_test
 	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
 	@scripts/run_e2e.sh --prove
+
+bench: build  ## what a recording costs, beside the floor that nobody can avoid: one table, in some minutes
+	@python3 scripts/bench.py
 
 soak: build  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails
 	@cmake --build --preset release --target recording_test rtp_test

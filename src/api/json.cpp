@@ -95,6 +95,7 @@ int http_status(ErrorCode code) {
     case ErrorCode::conflict:
       return 409;
     case ErrorCode::unavailable:
+    case ErrorCode::exhausted:
     case ErrorCode::io:
       return 503;
     case ErrorCode::refused:
@@ -229,7 +230,10 @@ HttpResponse error_response(int status, std::string_view message, std::string_vi
 }
 
 HttpResponse error_response(const Error& error) {
-  HttpResponse response = error_response(http_status(error.code), error.message);
+  json::object body{{"success", false}, {"error", error.message}};
+  // To be told from what is wrong with a server or a disk: another machine would do.
+  if (error.code == ErrorCode::exhausted) body["code"] = "machine_full";
+  HttpResponse response = json_response(http_status(error.code), body);
   if (response.status == 503) response.headers.push_back({"retry-after", "5"});
   return response;
 }

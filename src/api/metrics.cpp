@@ -242,6 +242,34 @@ void write_follows(Page& page, const FollowMetrics& follows) {
   }
 }
 
+void write_load(Page& page, const ProcessMetrics& process) {
+  using recording::WorkerLoad;
+  const auto threads = [&](std::string_view name, std::string_view help, double WorkerLoad::*load) {
+    page.family(name, "gauge", help);
+    for (std::size_t i = 0; i < process.load.workers.size(); ++i)
+      page.sample(process.load.workers[i].*load, fmt::format("{{worker=\"{}\"}}", i));
+  };
+  threads("holdfast_worker_load", "Share of the last seconds in which the worker had something to do.",
+          &WorkerLoad::worker);
+  threads("holdfast_transcoder_load", "The same of the worker's thread that makes AAC.",
+          &WorkerLoad::transcoder);
+  threads("holdfast_storage_load",
+          "The same of the worker's thread that writes, waiting for the disk included.",
+          &WorkerLoad::storage);
+  page.family("holdfast_processor_load", "gauge",
+              "Share of all processors that this process had over the last seconds.");
+  page.sample(process.load.processors);
+  page.family("holdfast_disk_wait_seconds", "gauge",
+              "For how long the write at hand has been under way, the slowest of all.");
+  page.sample(to_seconds(process.load.disk_wait));
+  page.family("recording_admission_refused_total", "counter",
+              "Starts refused because the machine is full, by what is.");
+  for (std::size_t i = 0; i < process.refused.size(); ++i) {
+    page.sample(process.refused[i], fmt::format("{{resource=\"{}\"}}",
+                                                recording::to_string(static_cast<recording::Resource>(i))));
+  }
+}
+
 void write_archive(Page& page, const ArchiveMetrics& archive) {
   const auto reason = [](std::size_t i) {
     return fmt::format("{{reason=\"{}\"}}", archive::to_string(static_cast<archive::RemovalReason>(i)));
@@ -279,6 +307,7 @@ std::string render_metrics(std::span<const recording::Status> active, const Proc
   page.family("recording_disk_sync_failures_total", "counter",
               "Syncs that failed: what they were to make durable may be lost, see the journal.");
   page.sample(process.failed_syncs);
+  write_load(page, process);
   write_follows(page, process.follows);
   write_archive(page, process.archive);
   page.family("recording_memory_usage_mb", "gauge", "Resident memory of the process, in millions of bytes.");

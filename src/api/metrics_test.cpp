@@ -150,6 +150,23 @@ TEST(Metrics, follows_are_counted_by_state_and_outcome) {
   EXPECT_EQ(samples.at("holdfast_livekit_webhooks_total{outcome=\"invalid\"}"), 8);
 }
 
+TEST(Metrics, load_is_shown_by_thread_and_refusals_by_what_was_full) {
+  ProcessMetrics process;
+  process.load.workers = {{.worker = 0.25, .transcoder = 0.5}, {.worker = 0.75, .storage = 0.125}};
+  process.load.processors = 0.375;
+  process.load.disk_wait = std::chrono::milliseconds(1500);
+  process.refused[std::to_underlying(recording::Resource::transcoder)] = 3;
+  auto samples = parse(render_metrics({}, process, 10));
+  EXPECT_EQ(samples.at("holdfast_worker_load{worker=\"0\"}"), 0.25);
+  EXPECT_EQ(samples.at("holdfast_worker_load{worker=\"1\"}"), 0.75);
+  EXPECT_EQ(samples.at("holdfast_transcoder_load{worker=\"0\"}"), 0.5);
+  EXPECT_EQ(samples.at("holdfast_storage_load{worker=\"1\"}"), 0.125);
+  EXPECT_EQ(samples.at("holdfast_processor_load"), 0.375);
+  EXPECT_EQ(samples.at("holdfast_disk_wait_seconds"), 1.5);
+  EXPECT_EQ(samples.at("recording_admission_refused_total{resource=\"transcoder\"}"), 3);
+  EXPECT_EQ(samples.at("recording_admission_refused_total{resource=\"worker\"}"), 0);
+}
+
 TEST(Metrics, retention_says_what_it_removed_and_what_it_cannot_meet) {
   ProcessMetrics process;
   process.archive = {.removed = {3, 2, 1}, .removed_bytes = 77, .missed = {false, false, true}};

@@ -11,6 +11,7 @@
 #include "archive/page.hpp"
 #include "archive/retention.hpp"
 #include "base/result.hpp"
+#include "recording/admission.hpp"
 #include "recording/status.hpp"
 #include "storage/file_writer.hpp"
 
@@ -31,6 +32,9 @@ struct ProcessMetrics {
   std::uint64_t failed_writes = 0;
   storage::LatencyHistogram durable_latency;
   std::uint64_t failed_syncs = 0;
+  recording::MachineLoad load;  // without burdens
+  std::array<std::uint64_t, recording::resource_count>
+      refused{};  // starts, by the recording::Resource that was full
   FollowMetrics follows;
   ArchiveMetrics archive;
 };
@@ -53,7 +57,8 @@ class Recorder {
 
   // Starts, or arranges to wait for the stream; replies without waiting for the network. Errors: conflict (it
   // records already), invalid (this request can never work as configured, e.g. no server's URL), unavailable
-  // (no room, shutting down), io (the folder cannot be written).
+  // (no room on the disk, shutting down), exhausted (the machine carries no more), io (the folder cannot be
+  // written).
   virtual void start(StartRequest request, StatusReply reply) = 0;
 
   // Ends every recording of that mint id, and replies within 2 s with the files whole. Stopping what has

@@ -348,6 +348,17 @@ TEST_F(RouterTest, every_kind_of_failure_has_its_status_and_its_reason) {
   }
 }
 
+TEST_F(RouterTest, a_full_machine_says_so_and_when_to_try_again) {
+  recorder_.failure = Error{ErrorCode::exhausted, "demo is not recorded: the machine is full"};
+  const Answer answer = post("/api/recording/start/demo");
+  EXPECT_EQ(answer.status(), 503);
+  EXPECT_EQ(answer.text("code"), "machine_full");
+  EXPECT_EQ(answer.text("error"), "demo is not recorded: the machine is full");
+  EXPECT_EQ(answer.response.header("retry-after"), "5");
+  recorder_.failure = Error{ErrorCode::unavailable, "the disk is full"};
+  EXPECT_EQ(post("/api/recording/start/demo").text("code"), "");
+}
+
 TEST_F(RouterTest, a_limit_of_0_is_never_and_none_is_the_configurations_affair) {
   for (const char* zero : {"0", "\"0\"", "\"0s\"", "0.0"}) {
     EXPECT_EQ(post("/api/recording/start/x" + std::to_string(++starts_),

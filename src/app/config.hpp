@@ -75,7 +75,8 @@ struct Config {
   std::vector<std::string> allowed_origins;
   bool insecure = false;
 
-  unsigned workers = 0;  // 0: one a processor
+  unsigned workers = 0;           // 0: one a processor
+  double admission_limit = 0.85;  // of what a thread, or the processors together, can do; 0: no limit
   LogLevel log_level = LogLevel::info;
   unsigned metrics_label_limit = 200;
 

@@ -272,8 +272,11 @@ void Follower::act(const std::string& mint_id, follow::Decision decision) {
       if (started) {
         list_.handle_started(mint_id, started->recording_id);
       } else if (!notice_recording(mint_id)) {
-        log::warn("{}: cannot be recorded: {}", mint_id, started.error().message);
-        list_.handle_start_failed(mint_id, started.error().message, io::read_monotonic_clock());
+        const Error& error = started.error();
+        const Instant now = io::read_monotonic_clock();
+        log::warn("{}: cannot be recorded: {}", mint_id, error.message);
+        error.code == ErrorCode::exhausted ? list_.handle_start_postponed(mint_id, error.message, now)
+                                           : list_.handle_start_failed(mint_id, error.message, now);
       }
       keep_revision();
       arm();

@@ -63,10 +63,6 @@ Result<void> MediaThreads::listen(const Endpoint& listen) {
   return {};
 }
 
-MediaWorker& MediaThreads::least_loaded() {
-  return **std::ranges::min_element(workers_, {}, [](const auto& worker) { return worker->recordings; });
-}
-
 recording::SessionEnvironment MediaThreads::environment(MediaWorker& worker) {
   return {random_,
           certificate_,

@@ -31,8 +31,7 @@ struct MediaWorker {
   Outbox* whip_outbox = nullptr;  // worker's thread only; once listen() was called
   io::StorageThread storage;
   io::StorageThread transcoder;
-  storage::Syncer syncer;      // worker's thread only
-  std::size_t recordings = 0;  // control thread only
+  storage::Syncer syncer;  // worker's thread only
 };
 
 // The threads on which media flows. Control thread, but for what it hands to sessions.
@@ -51,8 +50,7 @@ class MediaThreads {
   // Opens the WHIP ports: `listen`, and the following port numbers for further workers. Errors: io.
   Result<void> listen(const Endpoint& listen);
 
-  // The worker with the fewest recordings.
-  MediaWorker& least_loaded();
+  const std::vector<std::unique_ptr<MediaWorker>>& workers() const { return workers_; }
   // What a session on that worker borrows.
   recording::SessionEnvironment environment(MediaWorker& worker);
 

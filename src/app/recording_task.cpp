@@ -3,11 +3,12 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "io/clock.hpp"
 
 namespace holdfast::app {
 
 RecordingTask::RecordingTask(Context context, recording::SessionOptions options)
-    : context_(std::move(context)), options_(std::move(options)) {
+    : context_(std::move(context)), options_(std::move(options)), made_at_(io::read_monotonic_clock()) {
   status_.recording_id = options_.output.recording_id;
   status_.mint_id = options_.output.mint_id;
   status_.format = options_.output.format;
@@ -19,7 +20,8 @@ RecordingTask::~RecordingTask() = default;
 
 void RecordingTask::open(SessionHost::Port port) {
   if (host_) return;
-  host_ = std::make_unique<SessionHost>(context_.media, context_.control, port, options_, weak_from_this());
+  host_ = std::make_unique<SessionHost>(context_.media, *context_.media.workers()[context_.worker],
+                                        context_.control, port, options_, weak_from_this());
 }
 
 void RecordingTask::set_participant(const std::string& identity) {
@@ -36,6 +38,11 @@ void RecordingTask::warn(std::string warning) {
 void RecordingTask::take(SessionReport report) {
   if (report.status.output_paths.size() > status_.output_paths.size()) context_.on_new_file();
   status_ = std::move(report.status);
+  if (status_.state != recording::State::recording) {
+    flows_since_ = never;
+  } else if (flows_since_ == never) {
+    flows_since_ = io::read_monotonic_clock();
+  }
   status_.participant = participant_;
   if (status_.error.empty()) status_.error = warning_;
   disk_ = report.disk;

@@ -31,6 +31,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
  public:
   struct Context {
     MediaThreads& media;
+    std::size_t worker;  // of `media`: where its session is to live
     Executor& control;
     Finalizer& finalizer;
     // There is a file more.
@@ -52,6 +53,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
   // open() first.
   SessionHost& host() { return *host_; }
   bool is_open() const { return host_ != nullptr; }
+  std::size_t worker() const { return context_.worker; }
 
   void set_participant(const std::string& identity);
   // A warning for whoever reads the status: a track that cannot be recorded.
@@ -69,6 +71,9 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
   bool ended() const;
   // Whether media was ever recorded.
   bool started() const { return !status_.output_paths.empty(); }
+  Instant made_at() const { return made_at_; }
+  // Since when media has come without a gap; never: none comes.
+  Instant flows_since() const { return flows_since_; }
   const recording::SessionOptions& options() const { return options_; }
 
  private:
@@ -84,6 +89,8 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
   Context context_;
   const recording::SessionOptions options_;
   std::unique_ptr<SessionHost> host_;
+  const Instant made_at_;
+  Instant flows_since_ = never;
   recording::Status status_;
   storage::FileWriter::Counters disk_;
   std::string participant_;

@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration disk_check_interval = 5s;
+constexpr Duration refused_again = 5s;
 // The API promises an answer to stop within 2 s.
 constexpr Duration stop_limit = 1800ms;
 // Longer than any gap's limit would let it wait.
@@ -35,6 +36,12 @@ livekit::Quality to_quality(recording::VideoQuality quality) {
   return livekit::Quality::high;
 }
 
+recording::Transcoding transcoding(const recording::SessionOptions& options) {
+  const bool aac =
+      options.output.audio == recording::AudioMode::aac && options.output.format != container::Format::mkv;
+  return aac ? recording::Transcoding::aac : recording::Transcoding::none;
+}
+
 }  // namespace
 
 struct Service::Entry final : LivekitSource::Watcher {
@@ -48,9 +55,9 @@ struct Service::Entry final : LivekitSource::Watcher {
   bool watches = false;                   // starts others, records nothing itself
   std::string whip_session;               // WHIP only
   bool whip_connected = false;
-  bool awaits_publisher = false;       // WHIP: gone on with after a restart, nobody has come yet
-  RunningFiles::Hold running;          // so that nobody else goes on with it
-  std::set<std::string> participants;  // a watcher's: started already
+  bool awaits_publisher = false;  // WHIP: gone on with after a restart, nobody has come yet
+  RunningFiles::Hold running;     // so that nobody else goes on with it
+  std::set<std::string> refused;  // a watcher's: participants for whom there was no room
 };
 
 Result<std::unique_ptr<Service>> Service::create(const Config& config, io::ControlLoop& control,
@@ -73,7 +80,10 @@ Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& m
       media_(media),
       archivist_(config, control, media.disk(), [this] { return in_hand(); }),
       finalizer_(control, media.disk()),
-      disk_check_(control) {}
+      disk_check_(control),
+      load_meter_(control, media),
+      admission_(config.admission_limit),
+      retry_(control) {}
 
 Service::~Service() = default;
 
@@ -105,6 +115,32 @@ Result<void> Service::check_start(const api::StartRequest& request) const {
   if (disk_ != api::Readiness::ready)
     return fail(ErrorCode::unavailable, "{}: {}", request.mint_id, disk_problem_);
   return {};
+}
+
+recording::MachineLoad Service::machine_load() const {
+  const Instant now = io::read_monotonic_clock();
+  recording::MachineLoad load = load_meter_.read();
+  for (const auto& entry : entries_) {
+    const RecordingTask& task = *entry->task;
+    if (entry->watches || !task.active()) continue;
+    const Duration flowed = task.flows_since() == never ? Duration::zero() : now - task.flows_since();
+    const auto add = [&](recording::Burden& burden) {
+      ++burden.count;
+      burden.shown += std::clamp(to_seconds(flowed) / to_seconds(LoadMeter::window), 0.0, 1.0);
+      burden.fresh += now - task.made_at() < recording::Admission::settling;
+    };
+    recording::WorkerLoad& worker = load.workers[task.worker()];
+    add(worker.recordings);
+    if (transcoding(task.options()) == recording::Transcoding::aac) add(worker.transcoded);
+  }
+  return load;
+}
+
+Result<void> Service::admit(std::string_view mint_id, const recording::SessionOptions& options) {
+  const auto refusal = admission_.judge(machine_load(), transcoding(options));
+  if (!refusal) return {};
+  ++refused_[std::to_underlying(refusal->resource)];
+  return fail(ErrorCode::exhausted, "{} is not recorded: {}", mint_id, refusal->why);
 }
 
 recording::SessionOptions Service::session_options(const api::StartRequest& request,
@@ -152,6 +188,7 @@ Service::Entry& Service::add(recording::SessionOptions options) {
   auto entry = std::make_unique<Entry>(*this);
   RecordingTask::Context context{
       media_,
+      recording::Admission::choose(machine_load(), transcoding(options)),
       control_,
       finalizer_,
       [this] { archivist_.look_again(); },
@@ -177,6 +214,11 @@ Service::Entry* Service::find_whip(const std::string& session_id) {
 }
 
 void Service::start(api::StartRequest request, StatusReply reply) {
+  const bool watches = request.participants == api::Participants::all;
+  start(request, watches ? Admit::granted : Admit::asked, std::move(reply));
+}
+
+void Service::start(const api::StartRequest& request, Admit admit, StatusReply reply) {
   if (Entry* running = find_active(request.mint_id)) {
     // A WHIP stream that is live but not recorded yet waits for just this.
     if (!running->whip_session.empty() && running->task->status().state == recording::State::waiting) {
@@ -199,7 +241,14 @@ void Service::start(api::StartRequest request, StatusReply reply) {
     reply(std::unexpected(access.error()));
     return;
   }
-  Entry& entry = add(session_options(request, {}));
+  auto options = session_options(request, {});
+  if (admit == Admit::asked) {
+    if (auto admitted = this->admit(request.mint_id, options); !admitted) {
+      reply(std::unexpected(admitted.error()));
+      return;
+    }
+  }
+  Entry& entry = add(std::move(options));
   entry.watches = request.participants == api::Participants::all;
   entry.request = request;
   remember(entry, entry.watches ? RunningRecording::Source::watch : RunningRecording::Source::livekit);
@@ -232,7 +281,7 @@ void Service::take_over() {
                        io::read_wall_clock());
   for (Inheritance::Resumable& recording : left.resumable) resume(std::move(recording));
   for (const RunningRecording& recording : left.restarted) {
-    start(recording.request, [&](const Result<recording::Status>& started) {
+    start(recording.request, Admit::granted, [&](const Result<recording::Status>& started) {
       if (!started) {
         log::error("{}, which was asked for before the restart: {}", recording.request.mint_id,
                    started.error().message);
@@ -307,11 +356,33 @@ void Service::start_participant(const api::StartRequest& request, const std::str
   one.participants = api::Participants::one;
   auto access = room_access(one);
   if (!access) return;
-  Entry& entry = add(session_options(one, identity));
+  auto options = session_options(one, identity);
+  if (auto admitted = admit(request.mint_id, options); !admitted) {
+    const auto watcher = std::ranges::find_if(entries_, [&](const auto& entry) {
+      return entry->watches && entry->task->active() && entry->task->status().mint_id == request.mint_id;
+    });
+    if (watcher == entries_.end()) return;
+    if ((*watcher)->refused.insert(identity).second)
+      log::warn("{}: {} has to wait: {}", request.mint_id, identity, admitted.error().message);
+    retry_.start(refused_again, [this] { start_refused_participants(); });
+    return;
+  }
+  Entry& entry = add(std::move(options));
   entry.request = one;
   log::info("{}: {} publishes, recorded as {}", request.mint_id, identity, entry.task->status().recording_id);
   remember(entry, RunningRecording::Source::livekit);
   follow_room(entry, one, std::move(*access));
+}
+
+void Service::start_refused_participants() {
+  std::vector<std::pair<api::StartRequest, std::set<std::string>>> again;
+  for (const auto& entry : entries_) {
+    if (entry->watches && entry->task->active() && !entry->refused.empty())
+      again.emplace_back(entry->request, std::exchange(entry->refused, {}));
+  }
+  for (const auto& [request, identities] : again) {
+    for (const std::string& identity : identities) start_participant(request, identity);
+  }
 }
 
 void Service::stop(std::string_view mint_id, StatusListReply reply) {
@@ -454,6 +525,8 @@ api::ProcessMetrics Service::metrics() const {
   metrics.durable_latency = disk.written_to_durable;
   metrics.failed_syncs = disk.failed_syncs;
   metrics.archive = archivist_.metrics();
+  metrics.load = load_meter_.read();
+  metrics.refused = refused_;
   return metrics;
 }
 
@@ -503,6 +576,10 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
     auto options = session_options(request, {});
     options.nack = recording::Nack::where_offered;
     options.arming = config_.whip_record ? recording::Arming::armed : recording::Arming::waiting;
+    if (auto admitted = admit(offer.mint_id, options); !admitted) {
+      reply(std::unexpected(admitted.error()));
+      return;
+    }
     entry = &add(std::move(options));
     entry->request = request;
     remember(*entry, RunningRecording::Source::whip);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -12,12 +13,14 @@
 #include "app/finalizer.hpp"
 #include "app/inheritance.hpp"
 #include "app/livekit_source.hpp"
+#include "app/load_meter.hpp"
 #include "app/media_threads.hpp"
 #include "app/recording_task.hpp"
 #include "app/running_files.hpp"
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
 #include "io/system_random.hpp"
+#include "recording/admission.hpp"
 #include "whip/endpoint.hpp"
 #include "whip/ingest.hpp"
 
@@ -72,6 +75,11 @@ class Service final : public api::Recorder, public whip::Ingest {
   Service(const Config& config, io::ControlLoop& control, MediaThreads& media);
 
   Result<void> check_start(const api::StartRequest& request) const;
+  // Asked: the machine may be full. Granted: it was running already, or records nothing itself.
+  enum class Admit : std::uint8_t { asked, granted };
+  void start(const api::StartRequest& request, Admit admit, StatusReply reply);
+  recording::MachineLoad machine_load() const;
+  Result<void> admit(std::string_view mint_id, const recording::SessionOptions& options);
   recording::SessionOptions session_options(const api::StartRequest& request,
                                             std::string_view participant_suffix);
   Result<livekit::RoomAccess> room_access(const api::StartRequest& request) const;
@@ -81,6 +89,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void remember(Entry& entry, RunningRecording::Source source);
   void forget(const std::string& recording_id);
   void start_participant(const api::StartRequest& request, const std::string& identity);
+  void start_refused_participants();
   Entry* find_active(std::string_view mint_id);
   Entry* find_whip(const std::string& session_id);
   std::vector<std::string> in_hand() const;
@@ -102,6 +111,10 @@ class Service final : public api::Recorder, public whip::Ingest {
   Archivist archivist_;
   ChildFinalizer finalizer_;
   io::Timer disk_check_;
+  LoadMeter load_meter_;
+  const recording::Admission admission_;
+  std::array<std::uint64_t, recording::resource_count> refused_{};  // starts
+  io::Timer retry_;                                                 // of participants that were refused
 
   std::vector<std::unique_ptr<Entry>> entries_;  // the oldest first: active, and those being finalized
   std::deque<recording::Status> ended_;          // the oldest first

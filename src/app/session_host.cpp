@@ -168,20 +168,18 @@ class SessionHost::Resident final : public io::DatagramHandler,
   recording::State reported_state_ = recording::State::waiting;
 };
 
-SessionHost::SessionHost(MediaThreads& media, Executor& control, Port port, recording::SessionOptions options,
-                         std::weak_ptr<SessionObserver> observer)
-    : worker_(media.least_loaded()), control_(control) {
+SessionHost::SessionHost(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
+                         recording::SessionOptions options, std::weak_ptr<SessionObserver> observer)
+    : worker_(worker), control_(control) {
   if (port == Port::shared) {
     options.local = worker_.whip_candidates;
     options.detours = {};  // who dials to us finds the way
   }
-  ++worker_.recordings;
   resident_ =
       std::make_unique<Resident>(media, worker_, control, port, std::move(options), std::move(observer));
 }
 
 SessionHost::~SessionHost() {
-  --worker_.recordings;
   // After everything posted before, on the thread it belongs to.
   worker_.worker.post([resident = std::move(resident_)] {});
 }

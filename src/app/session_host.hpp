@@ -35,8 +35,9 @@ class SessionHost {
     shared,  // the worker's WHIP port
   };
 
-  SessionHost(MediaThreads& media, Executor& control, Port port, recording::SessionOptions options,
-              std::weak_ptr<SessionObserver> observer);
+  // `worker` is one of `media`.
+  SessionHost(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
+              recording::SessionOptions options, std::weak_ptr<SessionObserver> observer);
   ~SessionHost();
   SessionHost(const SessionHost&) = delete;
   SessionHost& operator=(const SessionHost&) = delete;

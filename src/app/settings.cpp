@@ -337,6 +337,8 @@ std::vector<Setting> make_settings() {
       make("insecure", HOLDFAST_FIELD(insecure),
            "allow a listen address that others can reach without any token"),
       make("workers", HOLDFAST_FIELD(workers), "threads that record; 0: one a processor"),
+      make("admission_limit", HOLDFAST_FIELD(admission_limit),
+           "no new recording that would take a thread's measured load above this share; 0: always one more"),
       make("log_level", HOLDFAST_FIELD(log_level), "least severity to log"),
       make("metrics_label_limit", HOLDFAST_FIELD(metrics_label_limit), "mint ids with metrics of their own"),
       make("token_endpoint.method", HOLDFAST_FIELD(token_endpoint.method), "HTTP method"),

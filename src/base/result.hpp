@@ -14,6 +14,7 @@ enum class ErrorCode {
   not_found,    // nothing of that name
   conflict,     // it exists or runs already
   unavailable,  // may work later: peer away, not live yet, out of resources
+  exhausted,    // the machine carries no more at present; may work later
   refused,      // the other side said no, for good
   io,           // disk or socket
   unsupported,  // understood, but not something we do

@@ -158,6 +158,14 @@ void FollowList::handle_start_failed(std::string_view mint_id, std::string_view 
   if (Entry* entry = at(mint_id)) back_off(*entry, why, {}, now);
 }
 
+void FollowList::handle_start_postponed(std::string_view mint_id, std::string_view why, Instant now) {
+  Entry* entry = at(mint_id);
+  if (entry == nullptr) return;
+  entry->follow.state = State::error;
+  entry->follow.last_error = why;
+  schedule(*entry, options_.interval, now);
+}
+
 void FollowList::handle_over(std::string_view mint_id, EndedBy by, std::string_view recording_id,
                              std::string_view why, Instant now) {
   Entry* entry = at(mint_id);

@@ -101,7 +101,7 @@ class FollowList {
   std::vector<Due> take_due(Instant now);
 
   // What follows tells of one stream; of one that is not followed, it is ignored. After Decision::start
-  // either handle_started() or handle_start_failed() must follow.
+  // one of handle_started(), handle_start_failed() and handle_start_postponed() must follow.
   Decision handle_check(std::string_view mint_id, const Check& check, Instant now);
   // It was told, not asked, that somebody publishes there.
   Decision handle_published(std::string_view mint_id);
@@ -112,6 +112,8 @@ class FollowList {
   // It is being recorded, whoever started that.
   void handle_started(std::string_view mint_id, std::string_view recording_id);
   void handle_start_failed(std::string_view mint_id, std::string_view why, Instant now);
+  // We cannot record it at present, for reasons of our own: it is tried again at the next look.
+  void handle_start_postponed(std::string_view mint_id, std::string_view why, Instant now);
   // Its recording, the last one that ran, has ended.
   void handle_over(std::string_view mint_id, EndedBy by, std::string_view recording_id, std::string_view why,
                    Instant now);

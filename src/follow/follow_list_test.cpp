@@ -51,7 +51,9 @@ class FollowTest : public testing::Test {
   void decide(const std::string& mint_id, Decision decision) {
     if (decision == Decision::nothing) return;
     started_.push_back(mint_id);
-    if (cannot_start_.empty()) {
+    if (no_room_) {
+      list_->handle_start_postponed(mint_id, "the machine is full", clock_.now());
+    } else if (cannot_start_.empty()) {
       list_->handle_started(mint_id, "r" + std::to_string(started_.size()));
     } else {
       list_->handle_start_failed(mint_id, cannot_start_, clock_.now());
@@ -75,6 +77,7 @@ class FollowTest : public testing::Test {
   bool answering_ = true;
   std::optional<Check> trouble_;
   std::string cannot_start_;
+  bool no_room_ = false;
   std::set<std::string> live_;
   std::vector<Look> looks_;
   std::vector<std::size_t> batches_;
@@ -99,6 +102,18 @@ TEST_F(FollowTest, a_stream_that_is_not_live_is_looked_at_every_interval_and_a_b
     EXPECT_EQ(looks_[i].haste, Haste::routine);
   }
   EXPECT_THAT(started_, IsEmpty());
+}
+
+TEST_F(FollowTest, one_that_has_no_room_is_tried_again_at_every_look) {
+  no_room_ = true;
+  follow("a");
+  go_live("a");
+  clock_.run_for(10min);
+  EXPECT_GE(started_.size(), 10min / (interval * 6 / 5));
+  EXPECT_EQ(seen("a").last_error, "the machine is full");
+  no_room_ = false;
+  clock_.run_for(interval * 6 / 5);
+  EXPECT_EQ(seen("a").state, State::recording);
 }
 
 TEST_F(FollowTest, it_is_recorded_each_time_it_goes_live_and_not_looked_at_meanwhile) {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "io/clock.hpp"
+
 namespace holdfast::io {
 
 namespace {
@@ -41,8 +43,10 @@ void StorageThread::run() {
     guard.lock();
     std::swap(batch, jobs_);
     guard.unlock();
+    busy_.begin(read_monotonic_clock());
     for (Job& job : batch) job();
     batch.clear();
+    busy_.end(read_monotonic_clock());
     guard.lock();
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/executor.hpp"
+#include "io/busy_time.hpp"
 
 namespace holdfast::io {
 
@@ -20,9 +21,14 @@ class StorageThread final : public Executor {
   // From any thread, also from a job; not once the destructor has begun, except from jobs.
   void post(Job job) override;
 
+  // Its stints are what was queued when the one before had ended: a job has waited for as long as the present
+  // one lasts, or may have to.
+  const BusyTime& busy() const { return busy_; }
+
  private:
   void run();
 
+  BusyTime busy_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Job> jobs_;  // guarded by mutex_

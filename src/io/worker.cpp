@@ -116,6 +116,7 @@ void Worker::run(const std::stop_token& stop) {
     const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     const Now now = read_clocks();
     const Duration round = now.instant - std::exchange(round_began, now.instant);
+    busy_.begin(now.instant);
     for (int i = 0; i < count; ++i) {
       auto* watched = static_cast<Watched*>(events[static_cast<std::size_t>(i)].data.ptr);
       if (watched == nullptr) {
@@ -127,7 +128,9 @@ void Worker::run(const std::stop_token& stop) {
     }
     run_jobs();
     tick(now);
-    adapt_tick(read_monotonic_clock() - now.instant, round);
+    const Instant done = read_monotonic_clock();
+    busy_.end(done);
+    adapt_tick(done - now.instant, round);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "base/outbox.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/busy_time.hpp"
 #include "io/udp_socket.hpp"
 
 namespace holdfast::io {
@@ -58,6 +59,8 @@ class Worker final : public Executor {
 
   void post(Job job) override;
 
+  const BusyTime& busy() const { return busy_; }
+
   // The following: on the worker's thread only.
 
   // What the kernel keeps for a socket while the worker is busy elsewhere: seconds of one session, or a good
@@ -97,6 +100,7 @@ class Worker final : public Executor {
   void adapt_tick(Duration busy, Duration round);
 
   const Options options_;
+  BusyTime busy_;
   Duration tick_ = options_.tick;
   double load_ = 0;  // share of the time in which there was something to do, smoothed
   int epoll_;

@@ -38,6 +38,7 @@ int http_status(ErrorCode code) {
     case ErrorCode::refused:
       return 403;
     case ErrorCode::unavailable:
+    case ErrorCode::exhausted:
     case ErrorCode::io:
       return 503;
     case ErrorCode::internal:

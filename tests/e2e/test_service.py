@@ -1,5 +1,6 @@
 """The HTTP API: right answers to right and to wrong requests, while a recording goes on."""
 import json
+import re
 import socket
 import subprocess
 import time
@@ -9,7 +10,7 @@ import pytest
 from harness import media
 from harness.malformed import malformed_requests
 from harness.paths import HOLDFAST, PROMTOOL, ROOT
-from harness.waiting import steadily
+from harness.waiting import steadily, until
 
 H264 = {"codec": "h264"}
 
@@ -115,6 +116,35 @@ def test_memory_stays_flat(service, stream, figure, proving):
     figure(f"memory over {watched} s, after {settle} s", (max(samples) - samples[0]) / 1024, "MiB more", most=1.0)
     figure("memory of the whole program", samples[-1] / 1024, "MiB anonymous")
     program.finish("flat")
+
+
+def test_a_start_that_the_machine_cannot_carry_is_refused_and_what_runs_goes_on(service, stream):
+    stream("carried", **H264)
+    program = service("--admission-limit", "0.005")  # AAC alone takes more
+
+    def start(mint_id):
+        return lambda: (reply := program.start(mint_id)).status == 201 and reply
+
+    def refused():
+        reply = program.start("one-too-many")
+        if reply.status == 201:  # the load does not show the first one yet
+            program.finish("one-too-many")
+        return reply.status == 503 and reply
+
+    # Asked once a second: more would be load. The program's own start has to be over first.
+    until(start("carried"), 15, "a start while nothing runs", every=1)
+    program.wait_for_state("carried", "recording")
+    reply = until(refused, 15, "a start to be refused", every=1)
+    assert reply.json["code"] == "machine_full" and "admission_limit" in reply.json["error"], reply
+    assert int(reply.headers["Retry-After"]) > 0
+    metrics = program.request("GET", "/metrics").body
+    counts = re.findall(r'recording_admission_refused_total\{resource="\w+"\} (\d+)', metrics)
+    assert sum(map(int, counts)) >= 1, metrics
+    size = program.status("carried")["file_size_bytes"]
+    steadily(1, program.alive)
+    assert program.status("carried")["file_size_bytes"] > size
+    program.finish("carried")
+    until(start("one-too-many"), 15, "room again", every=1)
 
 
 def test_metrics_are_what_the_alerts_read(service, stream):
