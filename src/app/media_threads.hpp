@@ -8,6 +8,7 @@
 #include "dtls/certificate.hpp"
 #include "io/posix_disk.hpp"
 #include "io/shared_port.hpp"
+#include "io/storage_pool.hpp"
 #include "io/storage_thread.hpp"
 #include "io/system_random.hpp"
 #include "io/worker.hpp"
@@ -17,7 +18,7 @@
 
 namespace holdfast::app {
 
-// A worker with all that its recordings share: a thread for its disk work, one for its transcoding, a WHIP
+// A worker with all that its recordings share: threads for its disk work, one for its transcoding, a WHIP
 // port.
 struct MediaWorker {
   // `syncs` outlives it.
@@ -29,7 +30,7 @@ struct MediaWorker {
   io::Worker worker;              // after what its queued jobs may still hold on to
   std::vector<Endpoint> whip_candidates;
   Outbox* whip_outbox = nullptr;  // worker's thread only; once listen() was called
-  io::StorageThread storage;
+  io::StoragePool storage;
   io::StorageThread transcoder;
   storage::Syncer syncer;  // worker's thread only
 };

@@ -11,6 +11,11 @@ namespace {
 // How often the control thread hears of a recording whose state does not change.
 constexpr Duration report_interval = std::chrono::milliseconds(500);
 
+// All recordings report at the same instants: the control thread wakes once for those of a worker.
+Instant next_report_after(Instant now) {
+  return Instant((now.time_since_epoch() / report_interval + 1) * report_interval);
+}
+
 }  // namespace
 
 // The worker's side.
@@ -70,7 +75,7 @@ class SessionHost::Resident final : public io::DatagramHandler,
     session_.handle_tick(now, outbox);
     links_.flush();
     if (now.instant < next_report_ && session_.state() == reported_state_) return;
-    next_report_ = now.instant + report_interval;
+    next_report_ = next_report_after(now.instant);
     reported_state_ = session_.state();
     tell([report = report(now.instant)](SessionObserver& observer) mutable {
       observer.on_report(std::move(report));

@@ -7,7 +7,7 @@ namespace holdfast {
 // A place where work is done one job after the other: a worker's loop, a storage thread, the transcoding
 // pool. The only way in which threads meet. post() may be called from any thread.
 //
-// Jobs posted to one executor run in order. The owner of an executor bounds what it posts (in bytes, by its
+// Jobs posted to one executor begin in order. The owner of an executor bounds what it posts (in bytes, by its
 // own count of what is outstanding): the queue itself refuses nothing, so that a completion can never be
 // lost.
 class Executor {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <utility>
 
 #include "base/crc32c.hpp"
@@ -20,8 +21,9 @@ FileWriter::Counters& FileWriter::Counters::operator+=(const Counters& other) {
 
 namespace {
 
-// The file itself: the storage thread's alone.
+// The file itself: touched by storage threads alone.
 struct OnDisk {
+  std::mutex mutex;  // a write that stands still is not to be disturbed by a snapshot
   std::shared_ptr<File> file;
   bool locked = false;
   std::uint64_t snapshot = 0;  // how far the last one went
@@ -108,6 +110,7 @@ Result<void> Flight::write(OnDisk& on_disk, const StorageContext& context) {
 }
 
 Result<void> Flight::run(OnDisk& on_disk, const StorageContext& context, const std::string& path, Lock lock) {
+  const std::lock_guard guard(on_disk.mutex);
   call.reset();
   if (auto opened = open(on_disk, context.disk, path, lock); !opened) return opened;
   if (auto given = give_path(*on_disk.file, context.disk, path); !given) return given;
@@ -213,7 +216,7 @@ void FileWriter::Core::send(Instant now) {
 void FileWriter::Core::handle_done() {
   // Few files write little at a time and keep their buffers. Of many, most are waiting: the memory of those
   // that have just written serves the next ones, and is still in the processor's cache.
-  constexpr std::size_t largest_kept = std::size_t{4} << 10;
+  constexpr std::size_t largest_kept = std::size_t{32} << 10;
 
   busy = false;
   const std::size_t left = flight.bytes.size() - flight.done;
@@ -261,6 +264,9 @@ void FileWriter::Core::handle_round() {
 }
 
 Syncable::Snapshot FileWriter::Core::take_snapshot() {
+  // A write that takes its time is for the next round.
+  const std::unique_lock guard(on_disk.mutex, std::try_to_lock);
+  if (!guard) return {};
   // Closed meanwhile, or nothing new.
   if (!on_disk.file || on_disk.file->size() == on_disk.snapshot) return {};
   return {on_disk.file, on_disk.take_range()};
@@ -290,7 +296,10 @@ void FileWriter::Core::report_last_range() {
 }
 
 void FileWriter::Core::abandon() {
-  context.storage.post([core = shared_from_this()] { core->on_disk.file.reset(); });
+  context.storage.post([core = shared_from_this()] {
+    const std::lock_guard guard(core->on_disk.mutex);
+    core->on_disk.file.reset();
+  });
 }
 
 void FileWriter::Core::report_closed(Result<void> result) {

@@ -48,7 +48,7 @@ void Syncer::Core::begin_round() {
   });
 }
 
-// On the storage thread, between two writes: what is counted here is in the file.
+// On a storage thread, between two writes of a file: what is counted here is in it.
 void Syncer::Core::take_snapshots(std::vector<Entry> entries) {
   for (Entry& entry : entries) entry.snapshot = entry.owner->take_snapshot();
   threads.syncs.post([core = shared_from_this(), entries = std::move(entries)]() mutable {

@@ -31,7 +31,7 @@ class Syncable {
   virtual ~Syncable() = default;
   // A round begins; handle_synced() will be called. Worker thread.
   virtual void handle_round() = 0;
-  // What was written since the last snapshot. Storage thread.
+  // What was written since the last snapshot, unless a write is under way. Storage thread.
   virtual Snapshot take_snapshot() = 0;
   // The snapshot is on stable storage, or the disk did not say so: then nothing is known of it, and a later
   // success says nothing of it either. ErrorCode::not_found: it is, but its name is gone. Worker thread.
