@@ -209,7 +209,7 @@ def measure_floor(arguments, folder, streams, sockets, tick):
 class Holdfast:
     """`holdfast serve`, asked over its API."""
 
-    def __init__(self, arguments, folder, audio, livekit=None):
+    def __init__(self, arguments, folder, audio, livekit=None, env=None):
         self.port = free_ports(1, socket.SOCK_STREAM)
         self.recordings = folder / "recordings"
         command = [BUILD / "holdfast", "serve", "--listen", f"127.0.0.1:{self.port}", "--recordings", self.recordings,
@@ -218,7 +218,7 @@ class Holdfast:
         if livekit:
             command += ["--livekit-url", livekit, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET]
         self.url = f"http://127.0.0.1:{self.port}/whip/s{{}}"
-        self.program = Program(command, folder, "holdfast")
+        self.program = Program(command, folder, "holdfast", env)
 
     def request(self, method, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -280,6 +280,15 @@ class Peer:
 
     def answers(self):
         return is_listening(self.port)
+
+
+def make_certificate(folder):
+    """For localhost; its file and its key's."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return certificate, key
 
 
 def seconds_of(when):
@@ -346,7 +355,8 @@ def run_line(arguments, mode, streams):
             row = measure_recorder(arguments, folder, streams, recorder, ["whip", recorder.url])
         elif mode == "rooms":
             port = free_ports(1, socket.SOCK_STREAM)
-            recorder = Holdfast(arguments, folder, "copy", f"ws://127.0.0.1:{port}")
+            certificate, key = make_certificate(folder)
+            recorder = Holdfast(arguments, folder, "copy", f"wss://localhost:{port}", {"SSL_CERT_FILE": str(certificate)})
 
             def start_all():
                 wait_until(lambda: is_listening(port), 20, "the rooms to be open")
@@ -354,8 +364,8 @@ def run_line(arguments, mode, streams):
                     status, body = recorder.request("POST", f"/api/recording/start/s{number}")
                     if status != 201:
                         raise Failed(f"a start was answered with {status}: {body}")
-            row = measure_recorder(arguments, folder, streams, recorder, ["rooms", "--listen", f"127.0.0.1:{port}"],
-                                   start_all)
+            rooms = ["rooms", "--listen", f"127.0.0.1:{port}", "--certificate", certificate, "--key", key]
+            row = measure_recorder(arguments, folder, streams, recorder, rooms, start_all)
         else:
             recorder = Holdfast(arguments, folder, "aac" if mode == "aac" else "copy")
             row = measure_recorder(arguments, folder, streams, recorder, ["whip", recorder.url])

@@ -85,7 +85,7 @@ TEST(Metrics, say_what_recovered_packets_and_why_they_were_dropped) {
 
 TEST(Metrics, packets_add_up_by_outcome) {
   auto samples = parse(render_metrics(std::vector{recording_of("a", 0)}, {}, 10));
-  const auto total = [&](std::string outcome) {
+  const auto total = [&](const std::string& outcome) {
     return samples.at("recording_packets_total{mint_id=\"a\",kind=\"video\",outcome=\"" + outcome + "\"}");
   };
   EXPECT_EQ(total("written"), 90);
@@ -102,6 +102,7 @@ TEST(Metrics, recordings_of_one_mint_id_are_added_up) {
 
 TEST(Metrics, mint_ids_over_the_limit_are_added_up_as_other) {
   std::vector<recording::Status> many;
+  many.reserve(1000);
   for (int i = 0; i < 1000; ++i) many.push_back(recording_of("m" + std::to_string(i), 1));
   const std::string page = render_metrics(many, {}, 10);
   auto samples = parse(page);

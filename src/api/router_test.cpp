@@ -127,6 +127,7 @@ class SmallFollows final : public Follows {
   }
   std::vector<FollowStatus> follows() const override {
     std::vector<FollowStatus> all;
+    all.reserve(requests_.size());
     for (const auto& [id, request] : requests_) all.push_back(*followed(id));
     return all;
   }
@@ -167,7 +168,7 @@ struct Answer {
 
 class RouterTest : public testing::Test {
  protected:
-  HttpResponse exchange(IncomingRequest request) {
+  HttpResponse exchange(const IncomingRequest& request) {
     std::optional<HttpResponse> answer;
     router_.handle(request, [&](HttpResponse response) { answer = std::move(response); });
     EXPECT_TRUE(answer) << request.method << ' ' << request.target;

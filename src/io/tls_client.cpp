@@ -8,45 +8,28 @@
 #include <cstdlib>
 
 #include "base/address.hpp"
+#include "io/tls_context.hpp"
 
 namespace holdfast::io {
 namespace {
 
 struct Deleter {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
-
-std::string take_openssl_error() {
-  const unsigned long code = ERR_peek_last_error();
-  ERR_clear_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason == nullptr ? "unknown reason" : reason;
-}
 
 }  // namespace
 
 struct TlsClient::Session {
-  std::unique_ptr<SSL_CTX, Deleter> context;
   std::unique_ptr<SSL, Deleter> ssl;
   BIO* input = nullptr;  // these two are ssl's
   BIO* output = nullptr;
 };
 
 Result<std::unique_ptr<TlsClient>> TlsClient::create(const std::string& host, const std::string& ca_file) {
+  const auto context = client_tls_context(ca_file);
+  if (!context) return std::unexpected(context.error());
   auto session = std::make_unique<Session>();
-  session->context.reset(SSL_CTX_new(TLS_client_method()));
-  if (!session->context) std::abort();  // out of memory
-  SSL_CTX* context = session->context.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  const bool trusts = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
-                                      : SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1;
-  if (!trusts) {
-    return holdfast::fail(ErrorCode::io, "cannot read the certificates to trust from {}: {}",
-                          ca_file.empty() ? "the system's store" : ca_file, take_openssl_error());
-  }
-  session->ssl.reset(SSL_new(context));
+  session->ssl.reset(SSL_new(context->get()));
   session->input = BIO_new(BIO_s_mem());
   session->output = BIO_new(BIO_s_mem());
   SSL* ssl = session->ssl.get();

@@ -16,7 +16,10 @@
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <deque>
+#include <optional>
 #include <utility>
+
+#include "io/tls_context.hpp"
 
 namespace holdfast::io {
 namespace {
@@ -74,13 +77,16 @@ namespace {
 template <typename Stream>
 class Connection final : public WebSocket::Impl, public std::enable_shared_from_this<Connection<Stream>> {
  public:
-  Connection(asio::io_context& context, WebSocketOptions options, WebSocketHandler& handler)
+  using Socket = beast::websocket::stream<Stream>;
+
+  // `problem`: why there is nothing to check the server's certificate with.
+  Connection(Socket socket, WebSocketOptions options, std::optional<Error> problem, WebSocketHandler& handler)
       : Impl(handler),
         options_(std::move(options)),
-        tls_(asio::ssl::context::tls_client),
-        resolver_(context),
-        timer_(context),
-        socket_(make_socket(context)) {}
+        problem_(std::move(problem)),
+        resolver_(socket.get_executor()),
+        timer_(socket.get_executor()),
+        socket_(std::move(socket)) {}
 
   void start() {
     start_timer(options_.connect_timeout, "no answer in time");
@@ -117,16 +123,6 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   }
 
  private:
-  using Socket = beast::websocket::stream<Stream>;
-
-  Socket make_socket(asio::io_context& context) {
-    if constexpr (std::is_same_v<Stream, Tls>) {
-      return Socket(context, tls_);
-    } else {
-      return Socket(context);
-    }
-  }
-
   asio::awaitable<void> run() {
     auto closed = co_await connect();
     if (!closed) {
@@ -140,6 +136,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
 
   // nullopt: open.
   asio::awaitable<std::optional<WebSocketClosed>> connect() {
+    if (problem_) co_return WebSocketClosed{Cause::untrusted, problem_->message, 0, {}};
     ErrorStatus error;
     const auto endpoints =
         co_await resolver_.async_resolve(options_.host, std::to_string(options_.port), into(error));
@@ -166,14 +163,6 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
 
   bool set_up_tls(ErrorStatus& error) {
     auto& stream = socket_.next_layer();
-    if (options_.ca_file.empty()) {
-      tls_.set_default_verify_paths(error);
-    } else {
-      tls_.load_verify_file(options_.ca_file, error);
-    }
-    if (error) return false;
-    stream.set_verify_mode(asio::ssl::verify_peer, error);
-    if (error) return false;
     stream.set_verify_callback(asio::ssl::host_name_verification(options_.host), error);
     if (error) return false;
     // RFC 6066 section 3: a name, not an address.
@@ -279,7 +268,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   }
 
   const WebSocketOptions options_;
-  asio::ssl::context tls_;
+  const std::optional<Error> problem_;
   asio::ip::tcp::resolver resolver_;
   asio::steady_timer timer_;  // of connecting, later of closing
   Socket socket_;
@@ -293,21 +282,34 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
 };
 
 template <typename Stream>
-std::shared_ptr<Connection<Stream>> start_connection(asio::io_context& context, WebSocketOptions options,
-                                                     WebSocketHandler& handler) {
-  auto connection = std::make_shared<Connection<Stream>>(context, std::move(options), handler);
+std::shared_ptr<WebSocket::Impl> start_connection(beast::websocket::stream<Stream> socket,
+                                                  WebSocketOptions options, std::optional<Error> problem,
+                                                  WebSocketHandler& handler) {
+  auto connection = std::make_shared<Connection<Stream>>(std::move(socket), std::move(options),
+                                                         std::move(problem), handler);
   connection->start();
   return connection;
+}
+
+// A handle of its own to a context that is shared. A stream keeps what it needs of it.
+asio::ssl::context asio_context(const Result<TlsContext>& shared) {
+  if (!shared) return asio::ssl::context(asio::ssl::context::tls_client);
+  SSL_CTX_up_ref(shared->get());
+  return asio::ssl::context(shared->get());
 }
 
 }  // namespace
 
 WebSocket::WebSocket(asio::io_context& context, WebSocketOptions options, WebSocketHandler& handler) {
-  if (options.tls) {
-    impl_ = start_connection<Tls>(context, std::move(options), handler);
-  } else {
-    impl_ = start_connection<Plain>(context, std::move(options), handler);
+  if (!options.tls) {
+    impl_ =
+        start_connection<Plain>(beast::websocket::stream<Plain>(context), std::move(options), {}, handler);
+    return;
   }
+  const auto shared = client_tls_context(options.ca_file);
+  asio::ssl::context tls = asio_context(shared);
+  impl_ = start_connection<Tls>(beast::websocket::stream<Tls>(context, tls), std::move(options),
+                                shared ? std::nullopt : std::optional(shared.error()), handler);
 }
 
 WebSocket::~WebSocket() {
