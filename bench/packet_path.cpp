@@ -175,7 +175,8 @@ class Recorder final : private recording::SessionEvents {
                 {random_,
                  dtls::Certificate::generate().value(),
                  packets_,
-                 {disk, storage_, worker_, budget_, [&clock] { return clock.now(); }, &syncer_},
+                 {disk, storage_, worker_, budget_, [&clock] { return clock.now(); }, &syncer_, nullptr,
+                  &buffers_},
                  transcoder_},
                 *this, clock.both()) {}
 
@@ -223,6 +224,7 @@ class Recorder final : private recording::SessionEvents {
   SeededRandom random_{seed};
   rtp::PacketPool packets_{4096};
   storage::WriteBudget budget_;
+  storage::BufferPool buffers_;
   JobQueue storage_;
   JobQueue worker_;
   JobQueue syncs_;

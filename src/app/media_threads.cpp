@@ -68,7 +68,7 @@ recording::SessionEnvironment MediaThreads::environment(MediaWorker& worker) {
           certificate_,
           worker.packets,
           {disk_, worker.storage, worker.worker, budget_, io::read_monotonic_clock, &worker.syncer,
-           &worker.cadence},
+           &worker.cadence, &worker.buffers},
           worker.transcoder};
 }
 

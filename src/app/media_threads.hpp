@@ -26,6 +26,7 @@ struct MediaWorker {
 
   rtp::PacketPool packets;        // worker's thread only
   storage::WriteCadence cadence;  // worker's thread only
+  storage::BufferPool buffers;    // worker's thread only
   io::SharedPort whip;            // worker's thread only
   io::Worker worker;              // after what its queued jobs may still hold on to
   std::vector<Endpoint> whip_candidates;

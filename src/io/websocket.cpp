@@ -184,6 +184,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
         }));
     socket_.read_message_max(options_.max_message_bytes);
     socket_.binary(true);
+    socket_.write_buffer_bytes(1024);  // it stays, and little is sent after the start
   }
 
   asio::awaitable<WebSocketClosed> read() {
@@ -204,6 +205,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
       if (handler_ != nullptr)
         handler_->handle_message({static_cast<const std::uint8_t*>(data.data()), data.size()});
       buffer.consume(buffer.size());
+      buffer.shrink_to_fit();  // hours may pass until the next, and few are as large as the first
     }
     co_return WebSocketClosed{};
   }

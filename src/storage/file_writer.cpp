@@ -214,10 +214,6 @@ void FileWriter::Core::send(Instant now) {
 }
 
 void FileWriter::Core::handle_done() {
-  // Few files write little at a time and keep their buffers. Of many, most are waiting: the memory of those
-  // that have just written serves the next ones, and is still in the processor's cache.
-  constexpr std::size_t largest_kept = std::size_t{32} << 10;
-
   busy = false;
   const std::size_t left = flight.bytes.size() - flight.done;
   const std::size_t progress = flying - left;
@@ -241,8 +237,11 @@ void FileWriter::Core::handle_done() {
   }
   error.reset();
   if (!flight.bytes.empty()) counters.commit_to_written.add(flight.finished - flight.committed);
-  flight.bytes.clear();
-  if (flight.bytes.capacity() > largest_kept) flight.bytes = ByteVector();
+  if (context.buffers != nullptr) {
+    context.buffers->give(std::exchange(flight.bytes, {}));
+  } else {
+    recycle(flight.bytes);
+  }
   if (flight.last) {
     report_last_range();
     return report_closed({});
@@ -334,6 +333,9 @@ bool FileWriter::accepts(std::size_t bytes) const {
 }
 
 ByteVector& FileWriter::buffer() {
+  if (core_->filling.capacity() == 0 && core_->context.buffers != nullptr) {
+    core_->filling = core_->context.buffers->take();
+  }
   return core_->filling;
 }
 

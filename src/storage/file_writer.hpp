@@ -11,6 +11,7 @@
 #include "base/executor.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "storage/buffer_pool.hpp"
 #include "storage/disk.hpp"
 #include "storage/latency_histogram.hpp"
 #include "storage/syncer.hpp"
@@ -41,13 +42,14 @@ struct StorageContext {
   std::function<Instant()> now;     // read on the storage thread, to time the disk
   Syncer* syncer = nullptr;         // null: files are synced at their close only
   WriteCadence* cadence = nullptr;  // null: what is committed is written at once
+  BufferPool* buffers = nullptr;    // null: each file keeps its own
 };
 
 enum class Lock : std::uint8_t { none, exclusive };
 
 // One growing file, written from a worker that never waits for the disk. Bytes are gathered in buffer();
 // commit() sends them off when no write is under way and the last one was long enough ago (WriteCadence), and
-// otherwise they go together with the next: at most one job is in flight, and two buffers take turns.
+// otherwise they go together with the next: at most one job is in flight. Buffers come from a BufferPool.
 //
 // A failing disk is a planned state: what could not be written is kept and tried again every second, in
 // order, no byte twice; meanwhile accepts() turns false at 4 MB, and the caller leaves out whole frames. Only

@@ -63,6 +63,7 @@ struct FileWriterTest : testing::Test {
   QueueExecutor worker;
   WriteBudget budget{std::size_t{10} << 20};
   WriteCadence cadence;
+  BufferPool buffers;
   StorageContext context{disk, disk_thread, worker, budget, [this] { return disk_thread.now(); }};
   std::optional<FileWriter> writer;
   std::string expected;
@@ -95,6 +96,37 @@ TEST_F(FileWriterTest, GathersWhileAWriteIsUnderWay) {
   pass(milliseconds(10));
   EXPECT_EQ(content(), expected);
   EXPECT_EQ(disk.calls().appends, 2U);
+}
+
+TEST_F(FileWriterTest, HasABufferOnlyWhileThereIsSomethingInIt) {
+  context.buffers = &buffers;
+  buffers.give(ByteVector(1'000));
+  open();
+  pass(milliseconds(5));
+  write("one");
+  EXPECT_EQ(buffers.take().capacity(), 0U) << "the file has it";
+  pass(milliseconds(5));
+  EXPECT_EQ(content(), expected);
+  const ByteVector back = buffers.take();
+  EXPECT_EQ(back.capacity(), 1'000U);
+  EXPECT_TRUE(back.empty());
+  for (int i = 0; i < 100; ++i) {
+    write(std::string(1'000, 'x'));
+    if (i % 3 == 0) pass(milliseconds(5));
+  }
+  pass(milliseconds(5));
+  EXPECT_EQ(content(), expected);
+}
+
+TEST(BufferPool, KeepsNeitherLargeBuffersNorAnyNumber) {
+  BufferPool buffers;
+  ByteVector large;
+  large.reserve(BufferPool::largest_kept + 1);
+  buffers.give(std::move(large));
+  EXPECT_EQ(buffers.take().capacity(), 0U);
+  for (std::size_t i = 0; i < 2 * BufferPool::most_kept; ++i) buffers.give(ByteVector(1'000));
+  for (std::size_t i = 0; i < BufferPool::most_kept; ++i) EXPECT_GE(buffers.take().capacity(), 1'000U);
+  EXPECT_EQ(buffers.take().capacity(), 0U);
 }
 
 TEST_F(FileWriterTest, AmongManyItGathersForFortyMilliseconds) {
