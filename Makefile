@@ -14,13 +14,13 @@ build: packages  ## install, build the program into build/release/holdfast
 	@cmake --build --preset release --target holdfast
 
 test: peers build  ## install, build, run every test; says what it skipped and why
-	@cmake --build --preset release
+	@cmake --build --preset release --target all load
 	@ctest --preset release
 	@python3 scripts/packet_budget.py
 	@scripts/run_e2e.sh
 
 prove: peers build  ## repeat every figure that the project promises, in full counts (about half an hour)
-	@cmake --build --preset release --target recording_test
+	@cmake --build --preset release --target recording_test load
 	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
 	@scripts/run_e2e.sh --prove
 

@@ -22,6 +22,12 @@ class JsonLine {
     for (const std::string& value : values) list += (list.empty() ? "" : ",") + quoted(value);
     return put(name, "[" + list + "]");
   }
+  // To a thousandth.
+  JsonLine& add(std::string_view name, const std::vector<double>& values) {
+    std::string list;
+    for (const double value : values) list += fmt::format("{}{:.3f}", list.empty() ? "" : ",", value);
+    return put(name, "[" + list + "]");
+  }
   JsonLine& add(std::string_view name, bool value) { return put(name, value ? "true" : "false"); }
   JsonLine& add(std::string_view name, std::integral auto value) { return put(name, fmt::to_string(value)); }
   // To a thousandth.

@@ -98,6 +98,14 @@ Totals Pump::totals() {
   return totals;
 }
 
+std::vector<Instant> Pump::media_starts() {
+  std::vector<Instant> starts;
+  wait_for([&] {
+    for (const auto& session : sessions_) starts.push_back(session->media_start());
+  });
+  return starts;
+}
+
 void Pump::reset_lateness() {
   wait_for([this] { lateness_ = {}; });
 }

@@ -54,6 +54,8 @@ class Pump final : public Executor {
   void add(std::unique_ptr<Session> session, Duration after);
   // The following wait for the thread, while it runs; from any other.
   Totals totals();
+  // When the first frame of each session was due, in the order of add().
+  std::vector<Instant> media_starts();
   // From now on lateness counts anew.
   void reset_lateness();
   void end_all();

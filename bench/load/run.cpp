@@ -45,6 +45,20 @@ Totals totals_of(const Pumps& pumps) {
   return totals;
 }
 
+// Unix seconds at which the first frame of each session was due, in the order of their numbers (of rooms: in
+// that in which they were joined); 0: it sends nothing yet.
+std::vector<double> starts_of(const Pumps& pumps) {
+  const Now now = io::read_clocks();
+  std::vector<std::vector<Instant>> each;
+  for (const auto& pump : pumps) each.push_back(pump->media_starts());
+  std::vector<double> starts;
+  for (std::size_t i = 0; i / each.size() < each[i % each.size()].size(); ++i) {
+    const Instant start = each[i % each.size()][i / each.size()];
+    starts.push_back(start == never ? 0 : to_seconds((now.wall + (start - now.instant)).time_since_epoch()));
+  }
+  return starts;
+}
+
 // Until `done`, the deadline or a signal. False: not done.
 bool wait_until(io::StopSignals& signals, Instant deadline, const std::function<bool()>& done) {
   while (!done()) {
@@ -139,7 +153,12 @@ int run_load(const RunOptions& options, const Start& start) {
   });
   const int connected = totals.sending;
   if (options.progress == Progress::told) {
-    JsonLine().add("connected", connected).add("failed", totals.failed).add("error", totals.error).print();
+    JsonLine()
+        .add("connected", connected)
+        .add("failed", totals.failed)
+        .add("error", totals.error)
+        .add("starts", starts_of(pumps))
+        .print();
   }
 
   for (const auto& pump : pumps) pump->reset_lateness();

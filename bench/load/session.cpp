@@ -79,7 +79,7 @@ void Session::receive(const Now& now) {
 void Session::start_media(Instant start) {
   video_.emplace(studio_.loop.video, config(Media::video), start);
   audio_.emplace(studio_.loop.audio, config(Media::audio), start);
-  next_report_ = start;
+  next_report_ = media_start_ = start;
 }
 
 std::uint32_t Session::send_burst(Media media) {

@@ -60,6 +60,8 @@ class Session {
   // Once live: the loop's first frame is due at `start`.
   void start_media(Instant start);
   bool sends_media() const { return video_.has_value(); }
+  // When that frame was due; never: it is not known yet.
+  Instant media_start() const { return media_start_; }
   Instant due(Media media) const { return track(media)->due(); }
   // Gives how many packets left.
   std::uint32_t send_burst(Media media);
@@ -103,6 +105,7 @@ class Session {
   std::string error_;
   std::optional<Track> video_, audio_;
   Instant next_report_ = never;
+  Instant media_start_ = never;
   Counters counters_;
 };
 

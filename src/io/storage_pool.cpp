@@ -1,5 +1,6 @@
 #include "io/storage_pool.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -16,6 +17,7 @@ constexpr auto gathering = std::chrono::milliseconds(1);
 StoragePool::StoragePool(Duration patience) : patience_(patience) {
   threads_.reserve(most_threads);
   threads_.emplace_back([this] { run(); });
+  watcher_ = std::jthread([this] { watch(); });
 }
 
 StoragePool::~StoragePool() {
@@ -24,6 +26,8 @@ StoragePool::~StoragePool() {
     stopping_ = true;  // from here on there are no new threads
   }
   wakeup_.notify_all();
+  alarm_.notify_one();
+  watcher_.join();
   threads_.clear();
 }
 
@@ -31,12 +35,24 @@ void StoragePool::post(Job job) {
   // Woken under the lock: once it is let go, the job may have run, and its owner may have ended this pool.
   const std::lock_guard guard(mutex_);
   jobs_.push_back(std::move(job));
-  if (led_) {
-    const Instant now = read_monotonic_clock();
-    if (!job_since_ || now - *job_since_ < patience_) return;
-    depose(now);
+  if (std::exchange(unwatched_, false)) alarm_.notify_one();
+  if (!led_) wakeup_.notify_one();
+}
+
+bool StoragePool::stands_still(Instant now) const {
+  return led_ && !jobs_.empty() && job_since_ && now - *job_since_ >= patience_;
+}
+
+// Looks a few times within the patience, as long as there is something to do.
+void StoragePool::watch() {
+  const Duration interval = std::max<Duration>(patience_ / 4, std::chrono::milliseconds(1));
+  std::unique_lock guard(mutex_);
+  while (!stopping_) {
+    unwatched_ = !led_ && jobs_.empty();
+    if (unwatched_) alarm_.wait(guard, [this] { return stopping_ || !unwatched_; });
+    alarm_.wait_for(guard, interval, [this] { return stopping_; });
+    if (const Instant now = read_monotonic_clock(); stands_still(now)) depose(now);
   }
-  wakeup_.notify_one();
 }
 
 // Its job stands still: another thread shall go on with the rest.
@@ -48,6 +64,7 @@ void StoragePool::depose(Instant now) {
   busy_.end(now);
   led_ = false;
   ++deposed_;
+  wakeup_.notify_one();
 }
 
 void StoragePool::run() {

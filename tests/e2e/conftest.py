@@ -2,14 +2,16 @@
 
 `--prove` takes the full counts that the project promises; without it the same tests take seeded samples.
 """
+import contextlib
 import random
 import re
 import shutil
+import subprocess
 
 import pytest
 
 from harness import livekit, publishers
-from harness.paths import HOLDFAST, ROOT
+from harness.paths import E2E, HOLDFAST, ROOT
 from harness.service import Holdfast
 from harness.waiting import steadily
 from harness.wire import may_listen
@@ -139,3 +141,23 @@ def whip(folder, programs):
         programs[-1].event("live")
         return programs[-1]
     return publish
+
+
+@pytest.fixture
+def stalling_disk(folder, monkeypatch):
+    """A disk under the service that is started next; `with stalling_disk():` it stalls. $STALL_NAME may say for which files."""
+    library, flag = folder / "stalling_disk.so", folder / "stall"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, E2E / "harness/stalling_disk.c", "-ldl"], check=True)
+
+    @contextlib.contextmanager
+    def stalled():
+        flag.touch()
+        try:
+            yield
+        finally:
+            flag.unlink()
+
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("STALL_FOLDER", str(folder))
+    monkeypatch.setenv("STALL_FLAG", str(flag))
+    yield stalled

@@ -46,27 +46,6 @@ def small_disk(folder):
         subprocess.run(["umount", "--lazy", target], check=True)
 
 
-@pytest.fixture
-def stalling_disk(folder, monkeypatch):
-    """A disk under the service that is started next; `with stalling_disk():` it stalls."""
-    library, flag = folder / "stalling_disk.so", folder / "stall"
-    source = pathlib.Path(__file__).parent / "harness/stalling_disk.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-
-    @contextlib.contextmanager
-    def stalled():
-        flag.touch()
-        try:
-            yield
-        finally:
-            flag.unlink()
-
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("STALL_FOLDER", str(folder))
-    monkeypatch.setenv("STALL_FLAG", str(flag))
-    yield stalled
-
-
 def verdict(status):
     done = subprocess.run([HOLDFAST, "verify", "--json", status["output_paths"][0]], text=True, capture_output=True, timeout=60)
     return json.loads(done.stdout)["verdict"]

@@ -29,14 +29,16 @@ class Holdfast(Program):
     def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None, group=None):
         self.port, self.recordings = port or free_port(), folder / "recordings"
         self.address = namespace.far if namespace else "127.0.0.1"
+        media_port = free_udp_ports(WORKERS)
         command = [*(namespace.inside if namespace else []), HOLDFAST, "serve", "--listen", f"{self.address}:{self.port}",
                    "--recordings", self.recordings, "--workers", WORKERS,
-                   "--media-listen", f"{self.address}:{free_udp_ports(WORKERS)}"]
+                   "--media-listen", f"{self.address}:{media_port}"]
         if namespace:
             command += ["--insecure", "--allowed-hosts", self.address]
         if livekit_url:
             command += ["--livekit-url", livekit_url, "--livekit-api-key", KEY, "--livekit-api-secret", SECRET,
                         "--livekit-room", "{mint_id}"]
+        self.media_ports = range(media_port, media_port + WORKERS)
         self.recordings.mkdir(exist_ok=True)
         super().__init__([*command, *flags], folder / f"{name}.log", group=group)
         self.url = f"http://{self.address}:{self.port}"
@@ -102,6 +104,22 @@ class Holdfast(Program):
         text = self.request("GET", "/metrics").body
         values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)", text, re.MULTILINE)
         return sum(map(float, values)) if values else None
+
+    def write_latency(self):
+        """Seconds -> writes up to there, from a frame's commit until it is in the file. The last bound is infinite."""
+        text = self.request("GET", "/metrics").body
+        found = re.findall(r'recording_write_latency_microseconds_bucket\{le="([^"]+)"\} (\d+)', text)
+        return {float(bound) / 1e6: int(count) for bound, count in found}
+
+    def admission(self):
+        """What admission sees and did, as /metrics has it."""
+        text = self.request("GET", "/metrics").body
+        return "\n".join(re.findall(r"^(?:holdfast_\w+_load|holdfast_disk_wait|recording_admission_refused).*", text, re.MULTILINE))
+
+    def anonymous_kib(self):
+        """Its own memory: pages of files not, pages shared with others in part."""
+        text = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Pss_Anon:\s+(\d+)", text, re.MULTILINE)[1])
 
     def resident_kib(self):
         """Anonymous and shared resident memory, without the file mappings that come and go with the page cache."""

@@ -1,5 +1,5 @@
 // A disk that stalls under a real program, by LD_PRELOAD: while the file $STALL_FLAG exists, writes and syncs of files
-// whose path begins with $STALL_FOLDER do not return.
+// whose path begins with $STALL_FOLDER do not return; where $STALL_NAME is set, of those only whose path has it behind that.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>
@@ -16,12 +16,14 @@ static int concerns(int descriptor) {
   const ssize_t size = readlink(link, path, sizeof path - 1);
   if (folder == NULL || size < 0) return 0;
   path[size] = 0;
-  return strncmp(path, folder, strlen(folder)) == 0;
+  if (strncmp(path, folder, strlen(folder)) != 0) return 0;
+  const char* name = getenv("STALL_NAME");
+  return name == NULL || strstr(path + strlen(folder), name) != NULL;
 }
 
 static void stall(int descriptor) {
   const char* flag = getenv("STALL_FLAG");
-  if (flag == NULL || !concerns(descriptor)) return;
+  if (flag == NULL || access(flag, F_OK) != 0 || !concerns(descriptor)) return;
   while (access(flag, F_OK) == 0) usleep(5000);
 }
 
