@@ -25,7 +25,7 @@ class StoragePool final : public Executor {
   // So many jobs may stand still before the others wait as well.
   static constexpr std::size_t most_threads = 4;
 
-  explicit StoragePool(Duration patience = std::chrono::milliseconds(100));
+  explicit StoragePool(Duration patience = std::chrono::milliseconds(50));
   ~StoragePool() override;
 
   // From any thread, also from a job; not once the destructor has begun, except from jobs.
