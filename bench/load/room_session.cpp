@@ -101,6 +101,7 @@ void RoomSession::handle_answer(const std::string& sdp) {
 }
 
 void RoomSession::handle_closed() {
+  if (state() == State::leaving) return set_state(State::ended);
   if (state() != State::ended) fail("the subscriber's signalling connection is gone");
 }
 
@@ -108,7 +109,7 @@ void RoomSession::end(const Now&) {
   send(livekit::leave_response(wire::ROOM_DELETED, wire::Leave::DISCONNECT));
   subscriber_->close();
   close_peer();
-  set_state(State::ended);
+  set_state(State::leaving);  // until the subscriber has been told
 }
 
 }  // namespace holdfast::bench

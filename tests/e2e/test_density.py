@@ -202,7 +202,7 @@ def judge_the_end(figure, program, ids, *loads):
 
 
 @pytest.mark.parametrize("way", ["whip", "rooms"])
-def test_all_of_it_is_there_in_time(recorder, publish, folder, programs, figure, count, ramp, proving, way):
+def test_all_of_it_is_there_in_time(recorder, publish, folder, programs, monkeypatch, figure, count, ramp, proving, way):
     newcomers = 20 if proving else 6
     ids = [f"s{n}" for n in range(count)]
     late_ids = [f"s{n}" for n in range(count, count + newcomers)]
@@ -212,6 +212,7 @@ def test_all_of_it_is_there_in_time(recorder, publish, folder, programs, figure,
     else:
         loads = [Rooms(folder, sessions=count + newcomers, ramp=1000)]
         programs.append(loads[0])
+        monkeypatch.setenv("SSL_CERT_FILE", str(loads[0].certificate))
         program = recorder(loads[0].url)
         for mint_id in ids:
             assert (reply := program.start(mint_id)).status == 201, reply
@@ -233,7 +234,8 @@ def test_all_of_it_is_there_in_time(recorder, publish, folder, programs, figure,
     heed(figure, *loads)
     for name, load in loads_shown.items():
         figure(f"{name} load, as admission sees it (the limit is 0.85)", load)
-    interval.tell(figure, f"{count} streams", most=(WRITTEN_WITHIN, WRITTEN_WITHIN))
+    # A single write of a sample says more of the machine than of the recorder.
+    interval.tell(figure, f"{count} streams", most=(WRITTEN_WITHIN, WRITTEN_WITHIN if proving else None))
     figure("anonymous memory", memory / 1024, "MiB", most=40 + 0.15 * (count + newcomers))
     figure("starts refused", program.metric("recording_admission_refused_total"), most=0)
     judge_the_end(figure, program, ids + late_ids, *loads)

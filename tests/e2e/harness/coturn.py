@@ -2,8 +2,8 @@
 import contextlib
 import shutil
 import socket
-import subprocess
 
+from harness.certificate import self_signed
 from harness.program import Program, free_port, free_udp_ports
 
 USER, CREDENTIAL, REALM = "e2e", "a credential of the end-to-end tests", "e2e.test"
@@ -12,15 +12,6 @@ RELAY_PORTS = 16
 
 def installed():
     return shutil.which("turnserver") is not None
-
-
-def self_signed(folder):
-    """A certificate for 127.0.0.1 and localhost, and its key."""
-    certificate, key = folder / "turn.pem", folder / "turn.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return certificate, key
 
 
 class Coturn(Program):

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from harness.certificate import self_signed
 from harness.paths import LOAD
 from harness.program import Program, free_port
 from harness.waiting import until
@@ -50,12 +51,14 @@ def whip(folder, programs, service, **options):
 
 
 class Rooms(Load):
-    """A LiveKit server's stand-in, of so many rooms."""
+    """A LiveKit server's stand-in, of so many rooms, over wss: its certificate is to be trusted."""
 
     def __init__(self, folder, **options):
         self.port = free_port()
-        self.url = f"ws://127.0.0.1:{self.port}"
-        super().__init__(folder, "rooms", "--listen", f"127.0.0.1:{self.port}", wait=600, **options)
+        self.url = f"wss://localhost:{self.port}"
+        self.certificate, key = self_signed(folder)
+        super().__init__(folder, "rooms", "--listen", f"127.0.0.1:{self.port}", wait=600, certificate=self.certificate, key=key,
+                         **options)
         self.patience = 600
         until(self._is_open, 20, "the rooms to be open")
 
