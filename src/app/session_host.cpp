@@ -55,6 +55,8 @@ class SessionHost::Resident final : public io::DatagramHandler,
   recording::Session& session() { return session_; }
 
   void finish(std::string reason, FinishReply reply) {
+    // What was sent before whoever sent it said goodbye.
+    worker_.worker.receive(port_ == Port::own ? static_cast<io::DatagramHandler&>(*this) : worker_.whip);
     session_.finish(std::move(reason), io::read_clocks(), outbox(),
                     [this, reply = std::move(reply)](Result<void> result) mutable {
                       control_.post([report = report(io::read_monotonic_clock()), result = std::move(result),

@@ -98,10 +98,8 @@ void H264Depacketizer::flush(FrameSink& sink) {
 }
 
 void H264Depacketizer::begin(std::int64_t time) {
-  ByteVector bytes = std::move(unit_.bytes);  // keeps its memory
-  recycle(bytes);
   unit_ = {};
-  unit_.bytes = std::move(bytes);
+  memory_.take(unit_.bytes);
   unit_.time = time;
   unit_.follows_loss = lost_before_;
 }
@@ -114,6 +112,7 @@ void H264Depacketizer::finish(FrameSink& sink) {
   } else {
     emit(sink);
   }
+  memory_.give_back(unit_.bytes);
   unit_.packets = 0;
 }
 

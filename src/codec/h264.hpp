@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "codec/depacketizer.hpp"
+#include "codec/frame_memory.hpp"
 #include "codec/h264_bitstream.hpp"
 #include "codec/packetizer.hpp"
 
@@ -91,6 +92,7 @@ class H264Depacketizer final : public Depacketizer {
   media::TrackFormat format_;
   H264ParameterSets parameter_sets_;
   Unit unit_;
+  FrameMemory memory_;
   bool lost_before_ = true;  // packets may be missing right before the next one
   bool had_key_frame_ = false;
   bool uses_delimiters_ = false;  // the last frame began with one

@@ -40,6 +40,7 @@ void Vp8Depacketizer::push(const RtpPayload& payload, FrameSink& sink) {
   if (packets_ > 0 && (payload.time != time_ || starts)) finish(sink);
   if (packets_++ == 0) {
     time_ = payload.time;
+    memory_.take(frame_);
     if (!starts) broken_ = Discard::incomplete;
   }
   if (!descriptor || frame_.size() + descriptor->part.size() > max_frame_bytes) {
@@ -72,7 +73,7 @@ void Vp8Depacketizer::finish(FrameSink& sink) {
   } else {
     emit(*header, sink);
   }
-  recycle(frame_);
+  memory_.give_back(frame_);
   packets_ = 0;
   broken_.reset();
 }

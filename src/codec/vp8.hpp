@@ -5,6 +5,7 @@
 
 #include "base/bytes.hpp"
 #include "codec/depacketizer.hpp"
+#include "codec/frame_memory.hpp"
 #include "codec/packetizer.hpp"
 
 namespace holdfast::codec {
@@ -41,6 +42,7 @@ class Vp8Depacketizer final : public Depacketizer {
   void emit(const Vp8Header& header, FrameSink& sink);
 
   media::TrackFormat format_;
+  FrameMemory memory_;
   ByteVector frame_;               // of the frame that is begun
   std::int64_t time_ = 0;          // its timestamp
   std::uint32_t packets_ = 0;      // it has so far; 0: none is begun

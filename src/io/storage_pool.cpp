@@ -35,6 +35,7 @@ void StoragePool::post(Job job) {
   // Woken under the lock: once it is let go, the job may have run, and its owner may have ended this pool.
   const std::lock_guard guard(mutex_);
   jobs_.push_back(std::move(job));
+  ++posted_;
   if (std::exchange(unwatched_, false)) alarm_.notify_one();
   if (!led_) wakeup_.notify_one();
 }
@@ -43,12 +44,14 @@ bool StoragePool::stands_still(Instant now) const {
   return led_ && !jobs_.empty() && job_since_ && now - *job_since_ >= patience_;
 }
 
-// Looks a few times within the patience, as long as there is something to do.
+// Looks twice within the patience, as long as there is something to do now and then.
 void StoragePool::watch() {
-  const Duration interval = std::max<Duration>(patience_ / 4, std::chrono::milliseconds(1));
+  const Duration interval = std::max<Duration>(patience_ / 2, std::chrono::milliseconds(1));
   std::unique_lock guard(mutex_);
+  std::uint64_t seen = 0;
   while (!stopping_) {
-    unwatched_ = !led_ && jobs_.empty();
+    unwatched_ = !led_ && jobs_.empty() && posted_ == seen;
+    seen = posted_;
     if (unwatched_) alarm_.wait(guard, [this] { return stopping_ || !unwatched_; });
     alarm_.wait_for(guard, interval, [this] { return stopping_; });
     if (const Instant now = read_monotonic_clock(); stands_still(now)) depose(now);

@@ -48,6 +48,7 @@ class StoragePool final : public Executor {
   std::condition_variable wakeup_;  // of those who work
   std::condition_variable alarm_;   // of who watches
   std::deque<Job> jobs_;
+  std::uint64_t posted_ = 0;          // jobs, ever
   bool led_ = false;                  // a thread does the work
   std::optional<Instant> job_since_;  // when its present job began
   std::uint64_t deposed_ = 0;         // how many were: a thread sees by it that it was

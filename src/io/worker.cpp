@@ -106,6 +106,12 @@ void Worker::remove(DatagramHandler& handler) {
   }
 }
 
+void Worker::receive(DatagramHandler& handler) {
+  for (const auto& entry : entries_) {
+    if (entry->handler == &handler) return drain(*entry, read_clocks());
+  }
+}
+
 void Worker::run(const std::stop_token& stop) {
   std::array<epoll_event, 256> events;
   Instant round_began = read_monotonic_clock();

@@ -72,6 +72,8 @@ class Worker final : public Executor {
   Result<UdpSocket*> add(const Endpoint& local, DatagramHandler& handler,
                          int receive_buffer_bytes = buffer_of_one);
   void remove(DatagramHandler& handler);
+  // Gives it what has come by now, without waiting for the tick. From a job; nothing if it was not added.
+  void receive(DatagramHandler& handler);
 
   // `watched` hears of its descriptor from now on, until the descriptor is closed and it is given to
   // retire().
