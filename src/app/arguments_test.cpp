@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Result<Command> parse(std::vector<const char*> words, std::map<std::string, std::string> environment = {}) {
+Result<Command> parse(std::vector<const char*> words,
+                      const std::map<std::string, std::string>& environment = {}) {
   words.insert(words.begin(), "holdfast");
   return parse_arguments(static_cast<int>(words.size()), words.data(), environment);
 }

@@ -136,6 +136,7 @@ TEST_F(InheritanceTest, WhatWaitedForItsStreamWaitsAgain) {
   remember(running("d", Source::whip));
   const Inheritance taken = take();
   std::vector<std::string> started;
+  started.reserve(taken.restarted.size());
   for (const RunningRecording& one : taken.restarted) started.push_back(one.recording_id);
   EXPECT_THAT(started, testing::UnorderedElementsAre("a", "b", "c"));
   EXPECT_EQ(end_of("b"), "interrupted");

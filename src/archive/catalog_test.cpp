@@ -21,12 +21,12 @@ const WallTime day_one{std::chrono::milliseconds(1'795'365'901'250)};
 const WallTime later = day_one + std::chrono::hours(10'000);
 
 struct CatalogTest : testing::Test {
-  Page page(Query query = {}) {
+  Page page(const Query& query = {}) {
     auto page = catalog.page(query, later);
     EXPECT_TRUE(page) << page.error().message;
     return page.value_or(Page{});
   }
-  std::vector<std::string> ids(Query query = {}) {
+  std::vector<std::string> ids(const Query& query = {}) {
     std::vector<std::string> ids;
     for (const auto& recording : page(query).recordings) ids.push_back(recording.mint_id);
     return ids;
@@ -171,7 +171,7 @@ TEST_F(CatalogTest, AFileThatIsDamagedWhileInUseCostsNothing) {
   EXPECT_EQ(ids().size(), 300U);
   {
     std::fstream file(Catalog::path_of(folder.path), std::ios::in | std::ios::out | std::ios::binary);
-    file << std::string(4096 * 8, '!');
+    file << std::string(32'768, '!');
     std::ofstream(Catalog::path_of(folder.path) + "-wal", std::ios::trunc) << std::string(1000, '!');
   }
   Catalog another(folder.disk, folder.path);

@@ -10,6 +10,8 @@
 namespace holdfast::audit {
 namespace {
 
+constexpr media::Ticks second = 90'000;
+
 using namespace test;
 using testing::HasSubstr;
 
@@ -62,9 +64,9 @@ TEST(Inspect, JsonHasTheSame) {
 TEST(GapBar, ShowsWhereTheGapsAre) {
   Inspection found;
   found.first = 90'000;
-  found.last = found.first + 10 * 90'000;
-  found.gaps = {{{found.first + 2 * 90'000, found.first + 4 * 90'000}, "left"},
-                {{found.first + 7 * 90'000, found.first + 7 * 90'000 + 45'000}, "left"}};
+  found.last = found.first + 10 * second;
+  found.gaps = {{{found.first + 2 * second, found.first + 4 * second}, "left"},
+                {{found.first + 7 * second, found.first + 7 * second + second / 2}, "left"}};
   EXPECT_EQ(gap_bar(found, 10, Charset::ascii), "##..###+##");
   EXPECT_EQ(gap_bar(found, 10, Charset::utf8), "██··███▄██");
 }
@@ -72,9 +74,9 @@ TEST(GapBar, ShowsWhereTheGapsAre) {
 TEST(GapBar, ShowsMutes) {
   Inspection found;
   found.first = 0;
-  found.last = 4 * 90'000;
+  found.last = 4 * second;
   found.journal.emplace();
-  found.journal->tracks[1].mutes = {{90'000, 3 * 90'000}};
+  found.journal->tracks[1].mutes = {{second, 3 * second}};
   EXPECT_EQ(gap_bar(found, 4, Charset::ascii), "#mm#");
 }
 

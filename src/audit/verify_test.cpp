@@ -15,7 +15,6 @@ namespace {
 using namespace test;
 using testing::Contains;
 using testing::Field;
-using testing::IsEmpty;
 
 Report verify_made(MadeRecording& made) {
   const auto targets = find_targets(made.disk(), MadeRecording::journal_path);

@@ -10,7 +10,7 @@
 #include "base/time.hpp"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): its own name
 }
 
 namespace holdfast::io {

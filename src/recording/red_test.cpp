@@ -8,7 +8,6 @@ namespace {
 
 using sim::Fate;
 using testing::HasSubstr;
-using testing::Not;
 
 const sdp::Codec red_codec{PayloadType(63), "red", 48'000, 2, "111/111", {}};
 

@@ -11,7 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-LocalTransport side(std::string name) {
+LocalTransport side(const std::string& name) {
   return {.session_id = 1,
           .session_version = 1,
           .ice_ufrag = name + "Ufrag",

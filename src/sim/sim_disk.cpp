@@ -302,9 +302,10 @@ void SimDisk::cut_power(std::uint64_t kept) {
     auto after = std::make_shared<Node>(*node);
     const auto unsynced = after->data.size() - after->synced;
     after->data.resize(after->synced + static_cast<std::size_t>(std::min<std::uint64_t>(kept, unsynced)));
-    for (const auto& range : after->doomed)
+    for (const auto& range : after->doomed) {
       std::fill(after->data.begin() + static_cast<std::ptrdiff_t>(range.from),
                 after->data.begin() + static_cast<std::ptrdiff_t>(range.to), std::uint8_t{0});
+    }
     after->doomed.clear();
     after->synced = after->data.size();
     after->lock_owner = nullptr;

@@ -101,7 +101,7 @@ std::optional<Instant> SimForwarder::send(Bytes packet) {
   return !stopped_ && peer_.send_rtp(packet, out_) ? net_.last_fate() : std::nullopt;
 }
 
-SimDowntrack& SimForwarder::add_video(std::string track_id, const sdp::Codec& codec) {
+SimDowntrack& SimForwarder::add_video(const std::string& track_id, const sdp::Codec& codec) {
   sdp::OfferedTrack track;
   track.kind = sdp::Kind::video;
   track.msid = {"PA_1|" + track_id, track_id};
@@ -109,7 +109,7 @@ SimDowntrack& SimForwarder::add_video(std::string track_id, const sdp::Codec& co
   return add(std::move(track), SimDowntrack::video_history);
 }
 
-SimDowntrack& SimForwarder::add_audio(std::string track_id, std::optional<sdp::Codec> red) {
+SimDowntrack& SimForwarder::add_audio(const std::string& track_id, std::optional<sdp::Codec> red) {
   sdp::OfferedTrack track;
   track.kind = sdp::Kind::audio;
   track.msid = {"PA_1|" + track_id, track_id};

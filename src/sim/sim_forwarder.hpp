@@ -31,10 +31,10 @@ class SimForwarder final : private peer::Sink {
   void add_data_channel();
   // For the next offer; references stay. `track_id` is the track's SID. The m-line of a track that ended is
   // used again.
-  SimDowntrack& add_video(std::string track_id, const sdp::Codec& codec);
+  SimDowntrack& add_video(const std::string& track_id, const sdp::Codec& codec);
   // With RED, its payload type (63) comes first in the m-line, and Opus is without NACK, as LiveKit offers it
   // for a publisher that sends RED.
-  SimDowntrack& add_audio(std::string track_id, std::optional<sdp::Codec> red = {});
+  SimDowntrack& add_audio(const std::string& track_id, std::optional<sdp::Codec> red = {});
   // As a server with send-side bandwidth estimation: transport-cc on video, and its number on every packet.
   void use_transport_cc() { transport_cc_ = true; }
   // The track ended: its m-line is inactive from the next offer on.

@@ -96,7 +96,7 @@ void SimRoom::join() {
     handle_media_state(&forwarder, state);
   };
   forwarder.add_data_channel();
-  session_.emplace();
+  session_ = Session{};
   session_->sid = fmt::format("PA_us{}", joins_);
   session_->forwarder = &forwarder;
   session_->offer_id = static_cast<std::uint32_t>(random_.below(256));
