@@ -28,6 +28,7 @@ struct RetentionTest : testing::Test {
   std::vector<std::string> removed() {
     plan = plan_retention(recordings, limits, now, free);
     std::vector<std::string> ids;
+    ids.reserve(plan.removals.size());
     for (const auto& removal : plan.removals) ids.push_back(removal.recording.recording_id);
     return ids;
   }

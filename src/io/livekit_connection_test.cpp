@@ -45,7 +45,8 @@ class FakeServer {
   asio::awaitable<void> serve() {
     try {
       co_await serve_one(co_await acceptor_.async_accept(asio::use_awaitable));
-    } catch (const boost::system::system_error&) {  // the visitor is gone
+    } catch (const boost::system::system_error&) {
+      co_return;  // the visitor is gone
     }
   }
   asio::awaitable<void> serve_one(asio::ip::tcp::socket visitor) {

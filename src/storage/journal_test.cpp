@@ -167,7 +167,9 @@ TEST(Journal, TakesALineThatWasRepeatedOnce) {
   const std::size_t third = text.find('\n', text.find('\n', first) + 1) + 1;
   const std::string lost = text.substr(first, third - first);
   for (const std::string& hole : {lost, std::string(lost.size(), '\0')}) {
-    const Journal journal = parse_journal(as_bytes(text.substr(0, first) + hole + text.substr(third) + lost));
+    std::string repeated = text.substr(0, first);
+    repeated.append(hole).append(text, third).append(lost);
+    const Journal journal = parse_journal(as_bytes(repeated));
     EXPECT_EQ(journal.entries.size(), std::variant_size_v<JournalEvent>);
     EXPECT_EQ(journal.missing + journal.damaged, 0U);
   }

@@ -66,6 +66,7 @@ constexpr bool is_of(Protocol protocol, Method method) {
 }
 // False: of another protocol.
 bool decode_type(std::uint16_t type, Protocol protocol, Message& message) {
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): is_of() says whether it is one
   message.method = static_cast<Method>(type & 0xfeef);
   message.type = static_cast<Class>((type >> 4 & 1) | (type >> 7 & 2));
   return is_of(protocol, message.method);

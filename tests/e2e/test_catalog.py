@@ -156,9 +156,10 @@ def test_two_services_on_one_folder_list_the_same(folder, service, stream):
     first = record(one, "left")
     second = record(other, "right")
     running = one.record("left").stem
-    for program in (one, other):
-        ends = {r["recording_id"]: r["end"] for r in recordings(program)["recordings"]}
-        assert ends == {first: "ended", second: "ended", running: "active"}
+    expected = {first: "ended", second: "ended", running: "active"}
+    for program in (one, other):  # a recording is listed once its journal is on disk
+        program.wait_for(lambda: {r["recording_id"]: r["end"] for r in recordings(program)["recordings"]} == expected, 2,
+                         "to list all three")
     reply = other.request("PUT", f"/api/recordings/{running}/protection")
     assert reply.status == 409 and "another process" in reply.json["error"]
     assert run("reindex", one.recordings).returncode == 0
