@@ -101,15 +101,17 @@ void RoomSession::handle_answer(const std::string& sdp) {
 }
 
 void RoomSession::handle_closed() {
-  if (state() == State::leaving) return set_state(State::ended);
+  if (state() == State::leaving) {
+    close_peer();
+    return set_state(State::ended);
+  }
   if (state() != State::ended) fail("the subscriber's signalling connection is gone");
 }
 
 void RoomSession::end(const Now&) {
   send(livekit::leave_response(wire::ROOM_DELETED, wire::Leave::DISCONNECT));
   subscriber_->close();
-  close_peer();
-  set_state(State::leaving);  // until the subscriber has been told
+  set_state(State::leaving);  // the subscriber is told first, that it does not take the end for a break
 }
 
 }  // namespace holdfast::bench
