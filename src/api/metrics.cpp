@@ -99,12 +99,12 @@ class Page {
  public:
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    fmt::format_to(std::back_inserter(text_), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+    text_ += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
   }
   // `suffix` and `labels` as they stand in the line: "_bucket", "{le=\"100\"}".
   template <typename Number>
   void sample(Number value, std::string_view labels = {}, std::string_view suffix = {}) {
-    fmt::format_to(std::back_inserter(text_), "{}{}{} {}\n", name_, suffix, labels, value);
+    text_ += fmt::format("{}{}{} {}\n", name_, suffix, labels, value);
   }
   std::string take() { return std::move(text_); }
 

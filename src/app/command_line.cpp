@@ -26,29 +26,12 @@ std::map<std::string, std::string> read_environment() {
   return variables;
 }
 
-void set_log_level(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      spdlog::set_level(spdlog::level::debug);
-      break;
-    case LogLevel::info:
-      spdlog::set_level(spdlog::level::info);
-      break;
-    case LogLevel::warn:
-      spdlog::set_level(spdlog::level::warn);
-      break;
-    case LogLevel::error:
-      spdlog::set_level(spdlog::level::err);
-      break;
-  }
-}
-
 int execute(const ServeCommand& command) {
-  set_log_level(command.config.log_level);
+  log::set_level(command.config.log_level);
   return run_serve(command.config);
 }
 int execute(const RecordCommand& command) {
-  set_log_level(command.config.log_level);
+  log::set_level(command.config.log_level);
   return run_record(command.config, command.options);
 }
 int execute(const PublishOptions& options) {

@@ -11,6 +11,7 @@
 #include "archive/retention.hpp"
 #include "base/address.hpp"
 #include "base/links.hpp"
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "base/units.hpp"
@@ -21,7 +22,7 @@
 
 namespace holdfast::app {
 
-enum class LogLevel : std::uint8_t { debug, info, warn, error };
+using LogLevel = log::Level;
 std::string_view to_string(LogLevel level);
 
 // Every setting of the program, with its default. docs/configuration.md describes them; settings() lists

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "sdp/description.hpp"
 
 namespace holdfast::sdp {
@@ -12,7 +10,7 @@ class Writer {
  public:
   template <typename... Args>
   void line(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += fmt::format(format, std::forward<Args>(args)...);
     text_ += "\r\n";
   }
   void flag(bool set, std::string_view name) {

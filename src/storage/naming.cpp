@@ -38,7 +38,7 @@ std::string escape_id(std::string_view id) {
     if (is_plain(c) && !leads) {
       name += c;
     } else {
-      fmt::format_to(std::back_inserter(name), "%{:02X}", static_cast<unsigned char>(c));
+      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
   }
   if (name.size() <= longest_id) return name;

@@ -1,0 +1,34 @@
+#include "base/log.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace holdfast::log {
+namespace {
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+void set_level(Level level) {
+  spdlog::set_level(to_spdlog(level));
+}
+
+void write(Level level, fmt::string_view format, fmt::format_args args) {
+  if (!spdlog::should_log(to_spdlog(level))) return;
+  const std::string line = fmt::vformat(format, args);
+  spdlog::log(to_spdlog(level), spdlog::string_view_t(line));
+}
+
+}  // namespace holdfast::log
