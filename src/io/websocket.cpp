@@ -8,17 +8,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/ssl.hpp>
-#include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <optional>
 #include <utility>
 
+#include "io/byte_stream.hpp"
 #include "io/tls_context.hpp"
 
 namespace holdfast::io {
@@ -29,21 +27,21 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using ErrorStatus = boost::system::error_code;
 using Cause = WebSocketClosed::Cause;
-using Plain = beast::tcp_stream;
-using Tls = beast::ssl_stream<beast::tcp_stream>;
+// The io_context's own executor and no compression: what is not used needs not be compiled.
+using Executor = ByteStream::executor_type;
+template <typename T>
+using Awaitable = asio::awaitable<T, Executor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
+using Socket = beast::websocket::stream<ByteStream, false>;
 
 constexpr auto close_timeout = std::chrono::seconds(2);
 constexpr std::size_t max_declined_body = 4096;
 
 // co_await operation(..., into(error)): no exceptions.
 auto into(ErrorStatus& error) {
-  return asio::redirect_error(asio::use_awaitable, error);
-}
-
-bool is_address(const std::string& host) {
-  ErrorStatus error;
-  asio::ip::make_address(host, error);
-  return !error;
+  return asio::redirect_error(asio::use_awaitable_t<Executor>(), error);
 }
 
 std::string authority_of(const WebSocketOptions& options) {
@@ -74,11 +72,8 @@ class WebSocket::Impl {
 
 namespace {
 
-template <typename Stream>
-class Connection final : public WebSocket::Impl, public std::enable_shared_from_this<Connection<Stream>> {
+class Connection final : public WebSocket::Impl, public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = beast::websocket::stream<Stream>;
-
   // `problem`: why there is nothing to check the server's certificate with.
   Connection(Socket socket, WebSocketOptions options, std::optional<Error> problem, WebSocketHandler& handler)
       : Impl(handler),
@@ -91,7 +86,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   void start() {
     start_timer(options_.connect_timeout, "no answer in time");
     asio::co_spawn(
-        socket_.get_executor(), [self = this->shared_from_this()] { return self->run(); }, asio::detached);
+        socket_.get_executor(), [self = shared_from_this()] { return self->run(); }, asio::detached);
   }
 
   void send(Bytes message) override {
@@ -119,11 +114,11 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   void abort() override {
     aborted_ = true;
     resolver_.cancel();
-    beast::get_lowest_layer(socket_).close();
+    socket_.next_layer().close();
   }
 
  private:
-  asio::awaitable<void> run() {
+  Awaitable<void> run() {
     auto closed = co_await connect();
     if (!closed) {
       timer_.cancel();
@@ -135,21 +130,21 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   }
 
   // nullopt: open.
-  asio::awaitable<std::optional<WebSocketClosed>> connect() {
+  Awaitable<std::optional<WebSocketClosed>> connect() {
     if (problem_) co_return WebSocketClosed{Cause::untrusted, problem_->message, 0, {}};
     ErrorStatus error;
     const auto endpoints =
         co_await resolver_.async_resolve(options_.host, std::to_string(options_.port), into(error));
     if (aborted_) error = asio::error::operation_aborted;  // perhaps before there was anything to cancel
     if (error) co_return describe(Cause::unreachable, error);
-    auto& tcp = beast::get_lowest_layer(socket_);
-    co_await tcp.async_connect(endpoints, into(error));
+    ByteStream& stream = socket_.next_layer();
+    co_await asio::async_connect(stream.socket(), endpoints, into(error));
+    if (aborted_) error = asio::error::operation_aborted;  // perhaps between two endpoints
     if (error) co_return describe(Cause::unreachable, error);
-    tcp.socket().set_option(asio::ip::tcp::no_delay(true), error);
+    stream.socket().set_option(asio::ip::tcp::no_delay(true), error);
 
-    if constexpr (std::is_same_v<Stream, Tls>) {
-      if (!set_up_tls(error)) co_return describe(Cause::untrusted, error);
-      co_await socket_.next_layer().async_handshake(asio::ssl::stream_base::client, into(error));
+    if (stream.is_tls()) {
+      co_await stream.async_handshake(options_.host, into(error));
       if (error) co_return describe_tls(error);
     }
 
@@ -159,18 +154,6 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
     if (error == beast::websocket::error::upgrade_declined) co_return describe_declined(response);
     if (error) co_return describe(Cause::unreachable, error);
     co_return std::nullopt;
-  }
-
-  bool set_up_tls(ErrorStatus& error) {
-    auto& stream = socket_.next_layer();
-    stream.set_verify_callback(asio::ssl::host_name_verification(options_.host), error);
-    if (error) return false;
-    // RFC 6066 section 3: a name, not an address.
-    if (is_address(options_.host)) return true;
-    // What the macro SSL_set_tlsext_host_name does, with its cast made plain.
-    SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-             const_cast<char*>(options_.host.c_str()));
-    return true;
   }
 
   void set_up_websocket() {
@@ -187,7 +170,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
     socket_.write_buffer_bytes(1024);  // it stays, and little is sent after the start
   }
 
-  asio::awaitable<WebSocketClosed> read() {
+  Awaitable<WebSocketClosed> read() {
     beast::flat_buffer buffer;
     ErrorStatus error;
     while (handler_ != nullptr) {
@@ -217,7 +200,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
       return;
     }
     socket_.async_write(asio::buffer(queue_.front()),
-                        [self = this->shared_from_this()](ErrorStatus error, std::size_t) {
+                        [self = shared_from_this()](ErrorStatus error, std::size_t) {
                           if (error) return;  // the reader learns it too
                           self->queued_bytes_ -= self->queue_.front().size();
                           self->queue_.pop_front();
@@ -226,13 +209,12 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   }
 
   void close_now() {
-    socket_.async_close(beast::websocket::close_code::normal,
-                        [self = this->shared_from_this()](ErrorStatus) {});
+    socket_.async_close(beast::websocket::close_code::normal, [self = shared_from_this()](ErrorStatus) {});
   }
 
   void start_timer(Duration duration, const char* why) {
     timer_.expires_after(duration);
-    timer_.async_wait([self = this->shared_from_this(), why](ErrorStatus error) {
+    timer_.async_wait([self = shared_from_this(), why](ErrorStatus error) {
       if (error) return;
       self->abort_why_ = why;
       self->abort();
@@ -254,7 +236,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   }
 
   WebSocketClosed describe_tls(const ErrorStatus& error) {
-    const long verified = SSL_get_verify_result(socket_.next_layer().native_handle());
+    const long verified = socket_.next_layer().certificate_problem();
     if (verified == X509_V_OK) return describe(Cause::unreachable, error);
     return {Cause::untrusted,
             fmt::format("the certificate of {} is not to be trusted: {}", authority_of(options_),
@@ -271,8 +253,8 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
 
   const WebSocketOptions options_;
   const std::optional<Error> problem_;
-  asio::ip::tcp::resolver resolver_;
-  asio::steady_timer timer_;  // of connecting, later of closing
+  Resolver resolver_;
+  Timer timer_;  // of connecting, later of closing
   Socket socket_;
   std::deque<ByteVector> queue_;  // the first one is being written, if writing_
   std::size_t queued_bytes_ = 0;
@@ -282,16 +264,6 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   bool aborted_ = false;
   const char* abort_why_ = nullptr;
 };
-
-template <typename Stream>
-std::shared_ptr<WebSocket::Impl> start_connection(beast::websocket::stream<Stream> socket,
-                                                  WebSocketOptions options, std::optional<Error> problem,
-                                                  WebSocketHandler& handler) {
-  auto connection = std::make_shared<Connection<Stream>>(std::move(socket), std::move(options),
-                                                         std::move(problem), handler);
-  connection->start();
-  return connection;
-}
 
 // A handle of its own to a context that is shared. A stream keeps what it needs of it.
 asio::ssl::context asio_context(const Result<TlsContext>& shared) {
@@ -303,15 +275,20 @@ asio::ssl::context asio_context(const Result<TlsContext>& shared) {
 }  // namespace
 
 WebSocket::WebSocket(asio::io_context& context, WebSocketOptions options, WebSocketHandler& handler) {
-  if (!options.tls) {
-    impl_ =
-        start_connection<Plain>(beast::websocket::stream<Plain>(context), std::move(options), {}, handler);
-    return;
+  std::optional<Error> problem;
+  std::optional<Socket> socket;
+  if (options.tls) {
+    const auto shared = client_tls_context(options.ca_file);
+    if (!shared) problem = shared.error();
+    asio::ssl::context tls = asio_context(shared);
+    socket.emplace(ByteStream(context, tls));
+  } else {
+    socket.emplace(ByteStream(context));
   }
-  const auto shared = client_tls_context(options.ca_file);
-  asio::ssl::context tls = asio_context(shared);
-  impl_ = start_connection<Tls>(beast::websocket::stream<Tls>(context, tls), std::move(options),
-                                shared ? std::nullopt : std::optional(shared.error()), handler);
+  const auto connection =
+      std::make_shared<Connection>(std::move(*socket), std::move(options), std::move(problem), handler);
+  connection->start();
+  impl_ = connection;
 }
 
 WebSocket::~WebSocket() {
