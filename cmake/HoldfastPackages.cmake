@@ -2,10 +2,11 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
-# Debian keeps 1.81 beside its default 1.74 without the file that find_package(Boost) begins with.
-find_package(boost_headers 1.81.0 EXACT REQUIRED CONFIG)
-find_package(boost_json 1.81.0 EXACT REQUIRED CONFIG)
-find_package(boost_url 1.81.0 EXACT REQUIRED CONFIG)
+# 1.81 is the first with JSON and URL as they are used here. Debian 12 keeps it next to its default 1.74, without the file
+# that find_package(Boost) begins with; where several versions are installed, JSON and URL decide which headers go with them.
+find_package(boost_json 1.81 REQUIRED CONFIG)
+find_package(boost_url ${boost_json_VERSION} EXACT REQUIRED CONFIG)
+find_package(boost_headers ${boost_json_VERSION} EXACT REQUIRED CONFIG)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CURL REQUIRED)

@@ -63,7 +63,14 @@ Result<void> check_format(Format container, const media::TrackFormat& format) {
   return {};
 }
 
-int append_to_vector(void* opaque, std::uint8_t* bytes, int size) {
+// FFmpeg 7 promises not to change what it hands over.
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+using WrittenBytes = const std::uint8_t*;
+#else
+using WrittenBytes = std::uint8_t*;
+#endif
+
+int append_to_vector(void* opaque, WrittenBytes bytes, int size) {
   ByteVector& written = *static_cast<ByteVector*>(opaque);
   written.insert(written.end(), bytes, bytes + size);
   return size;
