@@ -1,54 +1,67 @@
-# Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
+# Thin over CMakePresets.json and scripts/. `make run`, `make unit` and `make test` do everything from a bare machine.
+# PRESET=developer treats warnings as errors, as CI does; both presets build into build/release.
+PRESET ?= $(if $(CI),developer,release)
+export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test prove bench soak san tsan lint format clean packages peers
+.PHONY: help run build unit test prove bench soak san tsan lint format package image clean announce packages configure tools peers
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build  ## install, build, then record a synthetic streamer with one live status line
+run: announce build  ## install, build, then record a synthetic streamer with one live status line
 	@python3 scripts/run_demo.py
 
-build: packages  ## install, build the program into build/release/holdfast
-	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
-	@cmake --build --preset release --target holdfast
+build: configure  ## install, build the program into build/release/holdfast
+	@cmake --build --preset $(PRESET) --target holdfast
 
-test: peers build  ## install, build, run every test; says what it skipped and why
-	@cmake --build --preset release --target all load
-	@ctest --preset release
+unit: configure  ## install, build, run the unit tests in parallel
+	@cmake --build --preset $(PRESET) --target all
+	@ctest --preset $(PRESET)
+
+test: unit peers  ## install, build, run every test; says what it skipped and why
+	@cmake --build --preset $(PRESET) --target packet_path load
 	@python3 scripts/packet_budget.py
 	@scripts/run_e2e.sh
 
-prove: peers build  ## repeat every figure that the project promises, in full counts (about half an hour)
-	@cmake --build --preset release --target recording_test load
-	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
-	@scripts/run_e2e.sh --prove
+prove: configure tools peers  ## repeat every figure that the project promises, in full counts (some hours)
+	@scripts/prove.sh
 
-bench: build  ## what a recording costs, beside the floor that nobody can avoid: one table, in some minutes
+bench: build  ## what a recording costs, next to the floor that nobody can avoid: one table, in some minutes
 	@python3 scripts/bench.py
 
-soak: build  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails
-	@cmake --build --preset release --target recording_test rtp_test
+soak: configure  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails
+	@cmake --build --preset $(PRESET) --target recording_test rtp_test
 	@python3 scripts/soak.py
 
 san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@cmake --preset san && cmake --build --preset san && ctest --preset san
+	@python3 scripts/sanitize.py san
 
 tsan: packages  ## the unit tests under ThreadSanitizer
-	@cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
+	@python3 scripts/sanitize.py tsan
 
-lint: peers build  ## format, include arrows, tidy on changed files, scripts
+lint: tools configure  ## format, include arrows, words, clang-tidy on changed files, scripts
 	@python3 scripts/lint.py
 
-format: peers  ## put every C++ file in the project's format
+format: tools  ## put every C++ file in the project's format
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format -i
 
 clean:  ## remove what was built; the downloaded test peers stay
 	@rm -rf build/release build/debug build/san build/tsan build/e2e
 
+announce:
+	@scripts/announce_build.sh
+
 packages:
 	@mkdir -p build
 	@scripts/install_packages.sh build
+
+configure: packages
+	@cmake --preset $(PRESET) >build/configure.log || { cat build/configure.log; exit 1; }
+
+tools:
+	@mkdir -p build
+	@scripts/install_packages.sh build lint
 
 peers:
 	@mkdir -p build

@@ -1,9 +1,49 @@
-# holdfast_module(NAME DEPENDS modules... [LINK libraries...] [TEST_DEPENDS modules...])
+# Headers that most files of the project include, parsed once: of the standard library and fmt for the sources, of
+# GoogleTest too for the tests. A file still includes what it uses; HOLDFAST_PRECOMPILE=OFF builds without these.
+add_library(holdfast_precompiled OBJECT "${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp")
+target_link_libraries(holdfast_precompiled PUBLIC fmt::fmt Threads::Threads)
+if(HOLDFAST_PRECOMPILE)
+  target_precompile_headers(holdfast_precompiled PRIVATE "${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp")
+endif()
+if(HOLDFAST_TESTS)
+  add_library(holdfast_precompiled_tests OBJECT "${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp")
+  target_link_libraries(holdfast_precompiled_tests PUBLIC fmt::fmt Threads::Threads GTest::gmock)
+  if(HOLDFAST_PRECOMPILE)
+    target_precompile_headers(holdfast_precompiled_tests PRIVATE "${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp"
+                                                                 <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+endif()
+
+# holdfast_reuse_precompiled(TARGET FROM): a target of ours takes the headers of holdfast_precompiled or ..._tests.
+function(holdfast_reuse_precompiled target from)
+  if(HOLDFAST_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM ${from})
+  endif()
+endfunction()
+
+# holdfast_add_tests(NAME [SHARDS n]): ctest runs the program NAME_test in n processes, each with every n-th of its tests,
+# so that the longest programs do not decide how long all take.
+function(holdfast_add_tests name)
+  cmake_parse_arguments(arg "" "SHARDS" "" ${ARGN})
+  if(NOT arg_SHARDS)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+    return()
+  endif()
+  math(EXPR last "${arg_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    add_test(NAME ${name}.${shard} COMMAND ${name}_test)
+    set_tests_properties(${name}.${shard} PROPERTIES
+      TIMEOUT 300 ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}")
+  endforeach()
+endfunction()
+
+# holdfast_module(NAME DEPENDS modules... [LINK libraries...] [TEST_DEPENDS modules...] [TEST_SHARDS n])
 #
-# src/NAME becomes the library holdfast_NAME: every .cpp in it but *_test.cpp. The tests beside the
-# code become the program NAME_test, one ctest entry a test suite program.
+# src/NAME becomes the library holdfast_NAME: every .cpp in it but *_test.cpp. The tests next to the
+# code become the program NAME_test.
 function(holdfast_module name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LINK;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "TEST_SHARDS" "DEPENDS;LINK;TEST_DEPENDS" ${ARGN})
   set(folder "${PROJECT_SOURCE_DIR}/src/${name}")
   file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
   file(GLOB protos CONFIGURE_DEPENDS "${folder}/*.proto")
@@ -15,6 +55,7 @@ function(holdfast_module name)
   if(sources OR protos)
     set(scope PUBLIC)
     add_library(${target} STATIC ${sources} ${protos})
+    holdfast_reuse_precompiled(${target} holdfast_precompiled)
   else()
     set(scope INTERFACE)
     add_library(${target} INTERFACE)
@@ -27,15 +68,15 @@ function(holdfast_module name)
     protobuf_generate(TARGET ${target} LANGUAGE cpp OUT_VAR generated PROTOC_OUT_DIR "${PROJECT_BINARY_DIR}/generated")
     target_include_directories(${target} SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/generated"
                                                        "${PROJECT_BINARY_DIR}/generated/src")
-    set_source_files_properties(${generated} PROPERTIES COMPILE_OPTIONS -w)
+    set_source_files_properties(${generated} PROPERTIES COMPILE_OPTIONS -w SKIP_PRECOMPILE_HEADERS ON)
   endif()
 
   if(HOLDFAST_TESTS AND tests)
     list(TRANSFORM arg_TEST_DEPENDS PREPEND holdfast_)
     add_executable(${name}_test ${tests})
+    holdfast_reuse_precompiled(${name}_test holdfast_precompiled_tests)
     target_link_libraries(${name}_test PRIVATE ${target} ${arg_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
-    add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+    holdfast_add_tests(${name} SHARDS ${arg_TEST_SHARDS})
   endif()
 endfunction()
 

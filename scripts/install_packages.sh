@@ -3,10 +3,16 @@
 # usage: install_packages.sh [build] [test]      (both when none is named)
 set -euo pipefail
 
+# JSON and URL need Boost 1.81 or newer. Debian 12 has it next to its default of 1.74, under names of its own.
+boost=(libboost-dev libboost-json-dev libboost-url-dev)
+if (. /etc/os-release && [ "$ID:$VERSION_ID" = debian:12 ]) 2>/dev/null; then
+  boost=(libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev)
+fi
+
 # To build and run the program.
 build=(
   cmake ninja-build g++ pkg-config ccache git ca-certificates python3
-  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
+  "${boost[@]}"
   libssl-dev libsrtp2-dev libcurl4-openssl-dev
   libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libswscale-dev
   libopus-dev libsqlite3-dev libprotobuf-dev protobuf-compiler

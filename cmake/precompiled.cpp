@@ -1,0 +1,1 @@
+// The source that the precompiled headers belong to: precompiled.hpp.
