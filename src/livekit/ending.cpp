@@ -50,7 +50,7 @@ std::string_view to_string(EndKind kind) {
 Ended ending_of_leave(const wire::Leave& leave) {
   switch (leave.reason()) {
     case wire::CLIENT_INITIATED:
-      return {EndKind::left, "we left the room"};
+      return {EndKind::left, "Holdfast left the room"};
     case wire::DUPLICATE_IDENTITY:
       // To join again would throw the other one out in turn.
       return {EndKind::refused,

@@ -386,7 +386,7 @@ void Room::send(const wire::SignalRequest& request) {
 // Nothing of the room is touched after on_ended(): its owner may destroy it there.
 void Room::end(Ended ended) {
   ended_ = true;
-  if (leave_deadline_ != never) ended = {EndKind::left, "we left the room", ended.fault};
+  if (leave_deadline_ != never) ended = {EndKind::left, "Holdfast left the room", ended.fault};
   events_.on_ended(ended);
 }
 
