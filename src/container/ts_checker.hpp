@@ -123,6 +123,11 @@ class TsChecker {
       read_pcr(pid, field);
       used += 6;
     }
+    if ((field[0] & 0x02) != 0) {
+      if (used >= field.size() || used + 1 + field[used] > field.size())
+        return fault("no room for private data");
+      used += std::size_t{1} + field[used];
+    }
     for (const std::uint8_t byte : field.subspan(used)) {
       if (byte != 0xff) return fault("stuffing of {:#x}", byte);
     }

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t header_size = 4;
 constexpr std::size_t room = packet_size - header_size;
 constexpr std::size_t pcr_size = 6;
+constexpr std::size_t flags_only = 2;  // an adaptation field of its length and its flags
 
 // transport header, section 2.4.3.2
 constexpr std::uint8_t unit_start = 0x40;
@@ -18,6 +19,7 @@ constexpr std::uint8_t has_adaptation = 0x20;
 constexpr std::uint8_t discontinuity_flag = 0x80;
 constexpr std::uint8_t random_access_flag = 0x40;
 constexpr std::uint8_t pcr_flag = 0x10;
+constexpr std::uint8_t private_data_flag = 0x02;
 
 // program_clock_reference_base of 33 bits, six reserved bits, and an extension of zero: the unit is a tick.
 void store_pcr(std::uint8_t* p, media::Ticks pcr) {
@@ -40,12 +42,13 @@ void store_adaptation(std::uint8_t* p, std::size_t size, std::uint8_t flags,
     store_pcr(p + used, *pcr);
     used += pcr_size;
   }
+  if ((flags & private_data_flag) != 0) p[used++] = 0;  // transport_private_data_length
   std::memset(p + used, 0xff, size - used);
 }
 
 std::size_t adaptation_size(const UnitMarks& marks) {
-  if (marks.pcr) return 2 + pcr_size;
-  return marks.random_access == RandomAccess::yes ? 2 : 0;
+  if (marks.pcr) return flags_only + pcr_size;
+  return marks.random_access == RandomAccess::yes ? flags_only : 0;
 }
 
 // Takes bytes off the front of two pieces.
@@ -80,9 +83,15 @@ void PacketWriter::write_pes(Bytes head, Bytes payload, const UnitMarks& marks, 
     const std::size_t left = head.size() + payload.size();
     std::size_t size = std::min(left, room - adaptation);
     // The last packet has stuffing, and no other: by that a reader knows, as soon as it is there, that no
-    // more comes (a PES packet of video does not say its length). So where all would just fit, two bytes go
-    // into another packet, and in their place is an adaptation field that is full without stuffing.
-    if (size == left && size == room) size -= 2;
+    // more comes (a PES packet of video does not say its length). Where the last bytes would leave no room
+    // for stuffing (none at all, or only for a field with flags), some go into another packet, and in their
+    // place is a field that is full without stuffing: one with flags alone, or with private data of no
+    // length.
+    const std::size_t free = room - left;  // only if size == left
+    if (size == left && (free == adaptation || free == flags_only)) {
+      if (free != 0) flags |= private_data_flag;
+      size -= free == 0 ? flags_only : 1;
+    }
     adaptation = room - size;
     const std::uint8_t control = adaptation == 0 ? has_payload : has_payload | has_adaptation;
     std::uint8_t* const body = append_packet(out, start, control) + header_size;
