@@ -27,7 +27,7 @@ test: unit peers  ## install, build, run every test; says what it skipped and wh
 prove: configure tools peers  ## repeat every figure that the project promises, in full counts (some hours)
 	@scripts/prove.sh
 
-bench: build  ## what a recording costs, next to the floor that nobody can avoid: one table, in some minutes
+bench: build  ## the cost of a recording next to the floor (kernel and cipher alone): one table, in some minutes
 	@python3 scripts/bench.py
 
 soak: configure  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails

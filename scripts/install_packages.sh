@@ -5,6 +5,7 @@ set -euo pipefail
 
 # JSON and URL need Boost 1.81 or newer. Debian 12 has it next to its default of 1.74, under names of its own.
 boost=(libboost-dev libboost-json-dev libboost-url-dev)
+# shellcheck source=/dev/null
 if (. /etc/os-release && [ "$ID:$VERSION_ID" = debian:12 ]) 2>/dev/null; then
   boost=(libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev)
 fi
