@@ -1,66 +1,83 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that Holdfast needs, and does nothing when all are there.
-# usage: install_packages.sh [build] [test]      (both when none is named)
+# usage: install_packages.sh GROUP...       groups: build test lint package arm64
+#
+#   build    to build and run the program
+#   test     to run the end-to-end tests against other people's WebRTC, and to count instructions
+#   lint     to check and format the source
+#   package  to make the Debian package and the OCI image, and to test them in roots of their own
+#   arm64    to cross-build for arm64; needs `dpkg --add-architecture arm64` before it
 set -euo pipefail
 
+build_tools=(
+  cmake ninja-build g++ pkg-config ccache git ca-certificates python3 protobuf-compiler libcli11-dev ffmpeg
+)
 # JSON and URL need Boost 1.81 or newer. Debian 12 has it next to its default of 1.74, under names of its own.
 boost=(libboost-dev libboost-json-dev libboost-url-dev)
 # shellcheck source=/dev/null
-if (. /etc/os-release && [ "$ID:$VERSION_ID" = debian:12 ]) 2>/dev/null; then
+if [ "$(. /etc/os-release 2>/dev/null && echo "${ID:-}:${VERSION_ID:-}")" = debian:12 ]; then
   boost=(libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev)
 fi
-
-# To build and run the program.
-build=(
-  cmake ninja-build g++ pkg-config ccache git ca-certificates python3
+libraries=(
   "${boost[@]}"
   libssl-dev libsrtp2-dev libcurl4-openssl-dev
   libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libswscale-dev
-  libopus-dev libsqlite3-dev libprotobuf-dev protobuf-compiler
-  libspdlog-dev libfmt-dev libtomlplusplus-dev libcli11-dev
+  libopus-dev libsqlite3-dev libprotobuf-dev
+  libspdlog-dev libfmt-dev libtomlplusplus-dev
   libgtest-dev libgmock-dev
-  ffmpeg
 )
-# To check the source and to run the end-to-end tests against other people's WebRTC.
-# Chromium, GStreamer and aiortc are the WHIP publishers, coturn is the TURN server; the rest reaches us by install_test_peers.sh.
+# Chromium, GStreamer and aiortc are the WHIP publishers, coturn is the TURN server; install_test_peers.sh adds the others.
 test=(
-  clang-format clang-tidy-19 shellcheck valgrind
+  valgrind
   python3-venv python3-gi
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   chromium fonts-dejavu-core
   iproute2 iptables
-  coturn openssl
+  coturn openssl jq rsync
+)
+# Version 19 of clang's tools is the one that Debian 12, Debian 13 and Ubuntu 24.04 all have.
+lint=(
+  clang-format-19 clang-tidy-19 git shellcheck pyflakes3 python3 python3-pytest
+)
+package=(
+  dpkg-dev fakeroot file lintian
+  debootstrap umoci runc qemu-user-static
+  util-linux iproute2 man-db
+)
+cross=(
+  g++-aarch64-linux-gnu pkgconf dpkg-dev file qemu-user
 )
 
-declare -A wanted
-for group in "${@:-build test}"; do
-  for name in $group; do
-    case $name in
-      build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
-      test) for package in "${test[@]}"; do wanted[$package]=1; done ;;
-      *) echo "install_packages.sh: unknown group '$name'; say build, test or both" >&2; exit 2 ;;
-    esac
-  done
+wanted=()
+for group in "$@"; do
+  case $group in
+    build) wanted+=("${build_tools[@]}" "${libraries[@]}") ;;
+    test) wanted+=("${test[@]}") ;;
+    lint) wanted+=("${lint[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
+    arm64) wanted+=("${build_tools[@]}" "${cross[@]}" "${libraries[@]/%/:arm64}") ;;
+    *) echo "install_packages.sh: unknown group '$group'; groups: build test lint package arm64" >&2; exit 2 ;;
+  esac
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "install_packages.sh: no apt here. Install what Debian 12 calls: ${!wanted[*]}" >&2
-  echo "and then build with: cmake --preset release && cmake --build --preset release" >&2
+  echo "install_packages.sh: there is no apt here. Install what Debian calls: ${wanted[*]}" >&2
+  echo "Then build with: cmake --preset release && cmake --build --preset release --target holdfast" >&2
   exit 1
 fi
 
 missing=()
-for package in "${!wanted[@]}"; do
-  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$status" = installed ] || missing+=("$package")
+for name in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$name")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null; then
-    echo "install_packages.sh: not root and no sudo. As root, run: apt-get install ${missing[*]}" >&2
+    echo "install_packages.sh: not root, and there is no sudo. As root, run: apt-get install ${missing[*]}" >&2
     exit 1
   fi
   as_root=(sudo)
