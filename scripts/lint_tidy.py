@@ -102,9 +102,10 @@ class Source:
         self.files = closure(ROOT / name, include_folders(words))
 
     def key(self, version):
-        """The name of the verdict in the cache. The paths count as they are below ROOT, so that a copy of the tree shares them."""
+        """The verdict's name in the cache. Paths count as they are below ROOT, so that a copy of the tree shares verdicts."""
         digest = hashlib.sha256(version.encode())
-        digest.update((ROOT / ".clang-tidy").read_bytes())
+        for settings in (ROOT / ".clang-tidy", ROOT / self.name.split("/")[0] / ".clang-tidy"):
+            digest.update(content(settings) if settings.is_file() else b"")
         digest.update(" ".join(self.words).replace(str(ROOT), "ROOT").encode())
         for path in sorted(self.files):
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + hashlib.sha256(content(path)).digest())
