@@ -1,16 +1,18 @@
 # Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test prove bench soak san tsan lint format clean packages peers
+.PHONY: help run build test prove bench soak san tsan lint format clean packages tools peers
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+CONFIGURE = cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
 
 run: build  ## install, build, then record a synthetic streamer with one live status line
 	@python3 scripts/run_demo.py
 
 build: packages  ## install, build the program into build/release/holdfast
-	@cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+	@$(CONFIGURE)
 	@cmake --build --preset release --target holdfast
 
 test: peers build  ## install, build, run every test; says what it skipped and why
@@ -37,11 +39,13 @@ san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSa
 tsan: packages  ## the unit tests under ThreadSanitizer
 	@cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
 
-lint: peers build  ## format, include arrows, tidy on changed files, scripts
-	@python3 scripts/lint.py
+lint: packages tools  ## format, include arrows, names, words, sizes, scripts, and clang-tidy on what changed
+	@$(CONFIGURE)
+	@cmake --build --preset release --target generated >build/generated.log || { cat build/generated.log; exit 1; }
+	@python3 scripts/lint.py $(LINT)
 
-format: peers  ## put every C++ file in the project's format
-	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format -i
+format: tools  ## put every C++ file in the project's format
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format-19 -i
 
 clean:  ## remove what was built; the downloaded test peers stay
 	@rm -rf build/release build/debug build/san build/tsan build/e2e
@@ -49,6 +53,9 @@ clean:  ## remove what was built; the downloaded test peers stay
 packages:
 	@mkdir -p build
 	@scripts/install_packages.sh build
+
+tools:
+	@scripts/install_packages.sh lint
 
 peers:
 	@mkdir -p build

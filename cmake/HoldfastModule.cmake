@@ -28,6 +28,7 @@ function(holdfast_module name)
     target_include_directories(${target} SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/generated"
                                                        "${PROJECT_BINARY_DIR}/generated/src")
     set_source_files_properties(${generated} PROPERTIES COMPILE_OPTIONS -w)
+    add_custom_target(generated DEPENDS ${generated})  # all that clang-tidy needs beside a configured build
   endif()
 
   if(HOLDFAST_TESTS AND tests)

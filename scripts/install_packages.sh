@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that Holdfast needs, and does nothing when all are there.
-# usage: install_packages.sh [build] [test]      (both when none is named)
+# usage: install_packages.sh [build] [test] [lint]      (build and test when none is named)
 set -euo pipefail
 
 # To build and run the program.
@@ -14,10 +14,10 @@ build=(
   libgtest-dev libgmock-dev
   ffmpeg
 )
-# To check the source and to run the end-to-end tests against other people's WebRTC.
+# To run the end-to-end tests against other people's WebRTC, and to count instructions.
 # Chromium, GStreamer and aiortc are the WHIP publishers, coturn is the TURN server; the rest reaches us by install_test_peers.sh.
 test=(
-  clang-format clang-tidy-19 shellcheck valgrind
+  valgrind
   python3-venv python3-gi
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
@@ -26,13 +26,20 @@ test=(
   coturn openssl
 )
 
+# To check the source. Version 19 of clang's tools is the one that Debian 12, Debian 13 and Ubuntu 24.04 all have.
+lint=(
+  clang-format-19 clang-tidy-19 git
+  shellcheck pyflakes3 python3 python3-pytest
+)
+
 declare -A wanted
 for group in "${@:-build test}"; do
   for name in $group; do
     case $name in
       build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
       test) for package in "${test[@]}"; do wanted[$package]=1; done ;;
-      *) echo "install_packages.sh: unknown group '$name'; say build, test or both" >&2; exit 2 ;;
+      lint) for package in "${lint[@]}"; do wanted[$package]=1; done ;;
+      *) echo "install_packages.sh: unknown group '$name'; say build, test or lint" >&2; exit 2 ;;
     esac
   done
 done
