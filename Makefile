@@ -26,7 +26,7 @@ prove: peers build  ## repeat every figure that the project promises, in full co
 	@HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
 	@scripts/run_e2e.sh --prove
 
-bench: build  ## what a recording costs, beside the floor that nobody can avoid: one table, in some minutes
+bench: build  ## measure what a recording costs, next to the least that any recorder costs: one table, in a few minutes
 	@python3 scripts/bench.py
 
 soak: build  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""What recordings cost, beside the floor that nobody can avoid: one table, in a few minutes.
+"""What recordings cost, next to the floor, the least that any recorder costs: one table, in a few minutes.
 
 usage: bench.py [--quick] [--streams 1,10,100,300] [--seconds 20] [--modes whip,rooms,aac] [--peer CMD --peer-url URL]
 
-Each line is a run of its own: bench/load publishes so many 720p30 streams of 2 Mb/s, `holdfast serve` records them
-(audio = copy, unless the mode is aac), and what is measured begins when all are connected. Beside it, bench/floor takes
-the same load: it receives, decrypts, appends, and does nothing else. A line marked * was spoilt by the load itself.
+Each line is a separate run: bench/load publishes that many 720p30 streams of 2 Mb/s, `holdfast serve` records them
+(audio = copy, unless the mode is aac), and the measurement starts when all are connected. For comparison, bench/floor
+takes the same load: it only receives, decrypts and appends. A line marked * is invalid, because the load itself was late.
 
-Another recorder: --peer 'CMD' is started with BENCH_PORT and BENCH_FOLDER in its environment, and takes WHIP at --peer-url,
-in which {port} and {} (the stream's number) are replaced.
+To measure another recorder: --peer 'CMD' is started with BENCH_PORT and BENCH_FOLDER in its environment, and accepts WHIP
+at --peer-url, in which {port} and {} (the stream's number) are replaced.
 """
 import argparse
 import contextlib
@@ -153,7 +153,7 @@ next_port = PORTS.start
 
 
 def free_ports(count, kind=socket.SOCK_DGRAM):
-    """The first of so many free ports in a row; each time others, as nobody may be listening yet on the former ones."""
+    """The first of `count` free ports in a row; other ports at each call, since the earlier ports may not be in use yet."""
     global next_port
     for _ in range(2 * len(PORTS) // count):
         first = next_port if next_port + count <= PORTS.stop else PORTS.start
@@ -162,7 +162,7 @@ def free_ports(count, kind=socket.SOCK_DGRAM):
             for port in range(first, first + count):
                 stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
             return first
-    raise Failed(f"no {count} free ports in a row")
+    raise Failed(f"cannot find {count} consecutive free ports")
 
 
 def is_listening(port):
@@ -438,21 +438,21 @@ def parse_arguments():
     parser.add_argument("--seconds", type=int, help="measured in each run (20)")
     parser.add_argument("--modes", help="whip: a socket a worker; rooms: LiveKit, a socket a recording; aac: WHIP with AAC, "
                                         "10 streams (whip,rooms,aac)")
-    parser.add_argument("--ramp", type=float, default=50, help="streams begun a second (50)")
+    parser.add_argument("--ramp", type=float, default=50, help="streams started per second (50)")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)),
-                        help="threads that record, and of the floor (one a processor)")
-    parser.add_argument("--folder", help="where to record to (the system's folder for temporary files)")
+                        help="threads of the recorder and of the floor (one per processor)")
+    parser.add_argument("--folder", help="folder for the recordings (the system's folder for temporary files)")
     parser.add_argument("--peer", metavar="CMD", help="measure this recorder instead")
-    parser.add_argument("--peer-url", metavar="URL", help="where it takes WHIP: http://127.0.0.1:{port}/s{}/whip")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--peer-url", metavar="URL", help="URL of its WHIP endpoint: http://127.0.0.1:{port}/s{}/whip")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to this file")
     arguments = parser.parse_args()
     if bool(arguments.peer) != bool(arguments.peer_url):
-        parser.error("--peer and --peer-url go together")
+        parser.error("--peer and --peer-url: set both or neither")
     arguments.seconds = arguments.seconds or (5 if arguments.quick else 20)
     streams = arguments.streams or ([1, 10, 100] if arguments.quick else [1, 10, 100, 300])
     modes = (arguments.modes or ("whip" if arguments.quick else "whip,rooms,aac")).split(",")
     if unknown := set(modes) - {"whip", "rooms", "aac"}:
-        parser.error(f"--modes: {', '.join(unknown)} is none; there are whip, rooms and aac")
+        parser.error(f"--modes: {', '.join(unknown)} unknown; the modes are whip, rooms and aac")
     if arguments.peer:
         modes = ["peer"]
     arguments.lines = [(mode, count) for mode in modes for count in ([10] if mode == "aac" else streams)]

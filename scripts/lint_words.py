@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Finds words that an operator who reads English as a second language may not know, in every text that a user meets.
 
-These texts are: the string literals of src/ (help, logs, errors; not those of tests), all Markdown, docs/openapi.yaml, packaging/,
-the Makefile's help, the shell scripts, and the string literals of scripts/*.py. BANNED says what to write instead.
+These texts are: the string literals of src/ (help, logs, errors; not those of tests), all Markdown, docs/openapi.yaml,
+packaging/, the Makefile's help, the shell scripts, and the string literals of scripts/*.py. BANNED says what to write instead.
 """
 import bisect
 import io
@@ -35,8 +35,10 @@ BANNED = [
     (r"of (?:its|our|their|one's) own making", "generated"),
     (r"left out is said", "is reported"),
     (r"sleeps|asleep|slept", "wait, be idle, be paused"),
-    (r"hither|thither|whence|thence|hereof|thereof|herein|therein|wherein|whereby|whereupon|thereupon", "here, there, by which"),
-    (r"ere|lest|albeit|amid|amidst|whilst|upon|unto|till|shall", "before, so that not, although, among, while, on, to, until, must"),
+    (r"hither|thither|whence|thence", "here, there, from which, from there"),
+    (r"hereof|thereof|herein|therein|wherein|whereby|whereupon|thereupon", "of it, in it, in which, by which, after which"),
+    (r"ere|lest|albeit|amid|amidst", "before, so that not, although, among"),
+    (r"whilst|upon|unto|till|shall", "while, on, to, until, must"),
     (r"say `?make", "run `make"),
     (r"says? (?:no|so)", "reject, refuse, confirm"),
     (r"look(?:s|ed)? whether", "check whether"),
@@ -52,6 +54,12 @@ BANNED = [
     (r"a thread apart", "on its own thread"),
     (r"(?:is|are|was|were) no (?:whole|more)", "is incomplete, no longer exists"),
     (r"in line with its", "up to date with its"),
+    (r"of no use", "useless, not needed"),
+    (r"(?:is|was|are|were) put aside", "is renamed, is kept as"),
+    (r"half written", "incomplete"),
+    (r"(?:are|is) no (?:text|JSON|JWT|URL|SDP|journal|box|element|packet)\w*", "is not a journal, are not packets"),
+    (r"over and over", "in a loop, repeatedly"),
+    (r"under way", "in progress"),
     (r"nobody (?:asked|wants|knows|can)", "without a request, unused, unknown, cannot be"),
 ]
 RULES = [(re.compile(rf"(?<![\w-])(?:{words})(?![\w-])".replace(" ", r"\s+"), re.IGNORECASE), instead)

@@ -150,7 +150,7 @@ def judge(measured, budget):
             other = f"; it was counted with g++ {budget['compiler']}, this is {measured['compiler']}" \
                 if budget["compiler"] != measured["compiler"] else ""
             yield True, (f"{now} {what}, the budget allows {allowed} and 5 %{other}. Make it cheaper, or run "
-                         "scripts/packet_budget.py --update and say in the commit why it is worth that")
+                         "scripts/packet_budget.py --update and explain the higher cost in the commit")
         elif now < allowed - slack:
             yield False, f"{now} {what} are well below the budget of {allowed}: tighten it by scripts/packet_budget.py --update"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`make run`: the service, a synthetic streamer published to it over WebRTC, and one live line about the recording.
 
-Ctrl+C ends all three and says where the file is and how to play it.
-usage: run_demo.py [FOLDER]     where to put the recording; by default recordings/
+Ctrl+C stops all three, and prints where the file is and how to play it.
+usage: run_demo.py [FOLDER]     folder for the recording; by default recordings/
 """
 import json
 import pathlib
@@ -59,7 +59,7 @@ def wait_for(ready, process, log, what, seconds=10):
         if process.poll() is not None:
             sys.exit(f"{what} ended with status {process.returncode}:\n{last_lines(log)}")
         time.sleep(0.05)
-    sys.exit(f"{what} did not get ready within {seconds} s:\n{last_lines(log)}")
+    sys.exit(f"{what} was not ready within {seconds} s:\n{last_lines(log)}")
 
 
 def recording_status():
@@ -133,15 +133,15 @@ def show_until_interrupted(service, streamer):
             print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
         time.sleep(0.5 if terminal else 5)
     name, log = ("service", SERVICE_LOG) if service.poll() is not None else ("streamer", STREAMER_LOG)
-    print(f"\nThe {name} ended by itself:\n{last_lines(log)}")
+    print(f"\nThe {name} stopped unexpectedly:\n{last_lines(log)}")
 
 
 def main():
     if not HOLDFAST.exists():
-        sys.exit("The program is not built. `make run` builds it and comes back here.")
+        sys.exit("The program is not built. `make run` builds and starts it.")
     if port_taken():
-        sys.exit(f"Port {PORT} is taken: another holdfast, or another program, listens there.\n"
-                 f"`ss -ltnp 'sport = :{PORT}'` names it; stop it and say `make run` again.")
+        sys.exit(f"Port {PORT} is in use by another holdfast or another program.\n"
+                 f"`ss -ltnp 'sport = :{PORT}'` shows which program; stop that program and run `make run` again.")
     for sign in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(sign, signal.default_int_handler)
     RECORDINGS.mkdir(exist_ok=True)
@@ -152,10 +152,10 @@ def main():
         print(f"Service on {BASE}. Publishing a synthetic stream to {BASE}/whip/{MINT_ID}.")
         streamer = start(STREAMER_LOG, "publish", f"{BASE}/whip/{MINT_ID}")
         status = wait_for(recording_status, streamer, STREAMER_LOG, "The streamer")
-        print(f"Recording to {status['output_path']}. Ctrl+C ends it.")
+        print(f"Recording to {status['output_path']}. Press Ctrl+C to stop.")
         show_until_interrupted(service, streamer)
     except KeyboardInterrupt:
-        print("\nEnding …")
+        print("\nStopping …")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         statuses = [end(process) for process in (streamer, service) if process]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the simulated scenarios with fresh random seeds for SOAK_MINUTES (default 10).
 
-Ends at the first seed that fails, with its output and the command that replays it.
+Stops at the first seed that fails, with its output and the command that replays it.
 """
 import os
 import pathlib
@@ -50,7 +50,7 @@ def main():
                       + replay_command(program, tests, seed, count, output))
                 return 1
         rounds += 1
-    print(f"soak: {rounds} rounds with fresh seeds, nothing failed")
+    print(f"soak: {rounds} rounds with fresh seeds, no failures")
     return 0
 
 

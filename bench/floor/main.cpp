@@ -187,7 +187,8 @@ int main(int argc, char** argv) {
   app.add_option("--sessions", options.sessions, "how many")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--folder", options.folder, "for the files; must not have any of a former run")->required();
+  app.add_option("--folder", options.folder, "for the files; must not contain files of an earlier run")
+      ->required();
   app.add_option("--workers", options.workers, "threads that receive, each with one that writes")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -38,7 +38,9 @@ std::string_view take_limit(archive::Query& query, const std::string& value) {
 
 std::string_view take_before(archive::Query& query, const std::string& value) {
   query.before = archive::parse_position(value);
-  return query.before ? "" : "must be the `next` of a former answer, or a time like 2026-11-22T16:45:01.250Z";
+  return query.before
+             ? ""
+             : "must be the `next` of an earlier response, or a time such as 2026-11-22T16:45:01.250Z";
 }
 
 std::string_view take_mint_id(archive::Query& query, const std::string& value) {
@@ -96,11 +98,12 @@ std::expected<archive::Query, FieldError> parse_recordings_query(std::string_vie
     const std::string_view name = pair.substr(0, equals);
     const auto parameter = std::ranges::find(parameters, name, &Parameter::name);
     if (parameter == parameters.end()) {
-      return wrong(printable(name), fmt::format("unknown parameter \"{}\"; known are limit, before, mint_id",
-                                                printable(name)));
+      return wrong(printable(name),
+                   fmt::format("unknown parameter \"{}\"; the parameters are limit, before, mint_id",
+                               printable(name)));
     }
     if (std::ranges::find(given, name) != given.end())
-      return wrong(name, fmt::format("{} is given twice", name));
+      return wrong(name, fmt::format("the parameter {} is given twice", name));
     given.push_back(name);
     const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())));
     const std::string_view problem =
@@ -119,20 +122,20 @@ std::expected<MarkerRequest, FieldError> parse_marker_request(std::string_view m
     const std::string_view name(member.key().data(), member.key().size());
     if (name != "mint_id" && name != "text") {
       return wrong(printable(name),
-                   fmt::format("unknown field \"{}\"; known are mint_id, text", printable(name)));
+                   fmt::format("unknown field \"{}\"; the fields are mint_id, text", printable(name)));
     }
     const json::string* text = member.value().if_string();
     if (text == nullptr) return wrong(name, fmt::format("{} must be a string", name));
     if (name == "text") {
       request.text.assign(text->data(), text->size());
     } else if (!request.mint_id.empty() && std::string_view(*text) != request.mint_id) {
-      return wrong("mint_id", "mint_id is not the one in the path");
+      return wrong("mint_id", "mint_id differs from the mint_id in the path");
     } else {
       request.mint_id.assign(text->data(), text->size());
     }
   }
   if (request.mint_id.empty())
-    return wrong("mint_id", "mint_id is missing: put it in the path or in the body");
+    return wrong("mint_id", "mint_id is missing: send it in the path or in the body");
   if (!is_valid_mint_id(request.mint_id)) return wrong("mint_id", fmt::format("mint_id {}", mint_id_rule));
   if (request.text.empty() || request.text.size() > max_marker_bytes ||
       std::ranges::any_of(request.text, is_control)) {

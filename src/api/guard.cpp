@@ -47,7 +47,7 @@ std::string_view bearer_token(std::string_view authorization) {
 }
 
 HttpResponse unauthorized() {
-  HttpResponse response = error_response(401, "a token is needed: send Authorization: Bearer TOKEN");
+  HttpResponse response = error_response(401, "a token is required: send Authorization: Bearer TOKEN");
   response.headers.push_back({"www-authenticate", "Bearer"});
   return response;
 }
@@ -67,11 +67,12 @@ std::optional<HttpResponse> Guard::check(const IncomingRequest& request) const {
   if (is_probe(path) || is_signed(request)) return std::nullopt;
 
   // RFC 9112 section 3.2: exactly one.
-  if (request.count("host") != 1) return error_response(400, "the request must have one Host header field");
+  if (request.count("host") != 1)
+    return error_response(400, "the request must have exactly one Host header field");
   const std::string_view host = request.header("host");
   if (!host_allowed(host)) {
     return error_response(
-        421, fmt::format("host \"{}\" is not served here; the setting allowed_hosts names those that are",
+        421, fmt::format("host \"{}\" is not allowed; the setting allowed_hosts lists the allowed hosts",
                          printable(host)));
   }
 
@@ -79,9 +80,9 @@ std::optional<HttpResponse> Guard::check(const IncomingRequest& request) const {
   const std::string_view origin = request.header("origin");
   if (!origin.empty() && !same_origin(origin, host) && !origin_listed(origin)) {
     return error_response(
-        403, fmt::format(
-                 "pages of \"{}\" may not use this service; the setting allowed_origins names those that may",
-                 printable(origin)));
+        403,
+        fmt::format("origin \"{}\" is not allowed; the setting allowed_origins lists the allowed origins",
+                    printable(origin)));
   }
   // A preflight carries no token (Fetch section 3.2.2), and tells only what any page may know.
   if (request.method == "OPTIONS" && request.count("access-control-request-method") != 0) return preflight();

@@ -198,24 +198,23 @@ json::object formats_json() {
       {"default", container::to_string(Format::mpegts)},
       {"formats",
        json::array{
-           format_json(Format::mpegts, "plays up to the last whole frame", "complete at once"),
-           format_json(
-               Format::mp4, "plays up to the last fragment",
-               "complete as fragments at once, then made an ordinary faststart file in the background"),
-           format_json(Format::mkv, "plays up to the last whole frame", "complete at once"),
+           format_json(Format::mpegts, "plays up to the last complete frame", "complete immediately"),
+           format_json(Format::mp4, "plays up to the last fragment",
+                       "complete immediately as a fragmented file, then converted to an ordinary faststart "
+                       "file in the background"),
+           format_json(Format::mkv, "plays up to the last complete frame", "complete immediately"),
        }},
       {"audio",
        json::array{
            json::object{{"audio", "aac"},
-                        {"means", "Opus is turned into AAC where the format is mpegts or mp4"}},
+                        {"means", "Opus is converted to AAC if the format is mpegts or mp4"}},
            json::object{{"audio", "copy"},
-                        {"means", "Opus is kept as it came; mpegts then does not play in browsers"}},
+                        {"means", "Opus is kept unchanged; mpegts then does not play in browsers"}},
        }},
       {"video_quality", json::array{"low", "medium", "high"}},
       {"note",
-       "Video is never transcoded: a VP8 stream asked for as mpegts or mp4 is recorded as mkv, and "
-       "format_used "
-       "and format_note say so."},
+       "Video is never transcoded: a VP8 stream requested as mpegts or mp4 is recorded as mkv, and the "
+       "status reports this in format_used and format_note."},
   };
 }
 

@@ -119,7 +119,7 @@ std::string label(const Series& series) {
 }
 
 void write_recordings(Page& page, const std::vector<Series>& all) {
-  page.family("recording_state", "gauge", "Recordings of the mint id in this state.");
+  page.family("recording_state", "gauge", "Recordings of the mint id that are in this state.");
   for (const Series& series : all) {
     for (std::size_t state = 0; state < state_count; ++state) {
       if (series.states[state] == 0) continue;
@@ -130,13 +130,13 @@ void write_recordings(Page& page, const std::vector<Series>& all) {
   }
   page.family("recording_file_size_bytes", "gauge", "Bytes in the files of the recording.");
   for (const Series& series : all) page.sample(series.file_size, label(series));
-  page.family("recording_disk_write_rate", "gauge", "Bytes written per second, over the last second.");
+  page.family("recording_disk_write_rate", "gauge", "Bytes written during the last second.");
   for (const Series& series : all) page.sample(series.write_rate, label(series));
   page.family("recording_zero_packet_streak", "gauge",
-              "Seconds in which a live recording got no packet, up to now.");
+              "Seconds since an active recording last received a packet.");
   for (const Series& series : all) page.sample(series.zero_packet_streak, label(series));
   page.family("recording_gap_seconds_total", "counter",
-              "Seconds of gaps in the timeline, the present one too.");
+              "Seconds of gaps in the timeline, including a current gap.");
   for (const Series& series : all) page.sample(series.gap_seconds, label(series));
 }
 
@@ -158,7 +158,7 @@ void write_packets(Page& page, const std::vector<Series>& all, Count count, std:
 
 void write_drops(Page& page, const std::vector<Series>& all) {
   page.family("recording_packets_dropped_total", "counter",
-              "Packets dropped, by cause; causes that were not seen are left out.");
+              "Packets dropped, by cause; a cause that never occurred has no sample.");
   for (const Series& series : all) {
     for (const media::Kind kind : kinds) {
       const auto& dropped = series.packets[std::to_underlying(kind)].dropped_by;
@@ -180,33 +180,34 @@ void write_frames(Page& page, const std::vector<Series>& all, std::uint64_t Fram
 
 void write_packets(Page& page, const std::vector<Series>& all) {
   using recording::PacketCounts;
-  page.family("recording_packets_total", "counter", "Packets whose fate is settled, by outcome.");
+  page.family("recording_packets_total", "counter",
+              "Packets that were written, lost or dropped, by outcome.");
   write_packets(page, all, &PacketCounts::written, R"(,outcome="written")");
   write_packets(page, all, &PacketCounts::lost, R"(,outcome="lost")");
   write_packets(page, all, &PacketCounts::dropped, R"(,outcome="dropped")");
   page.family("recording_packets_pending", "gauge",
-              "Packets still awaited, or part of a frame not yet whole.");
+              "Packets that are missing but may still arrive, or belong to an incomplete frame.");
   write_packets(page, all, &PacketCounts::pending);
   page.family("recording_packets_expected_total", "counter",
-              "Packets expected: written, lost, dropped and pending.");
+              "Packets expected: the sum of written, lost, dropped and pending.");
   write_packets(page, all, &PacketCounts::expected);
   page.family("recording_packets_recovered_total", "counter",
-              "Packets that did not come by themselves, by what brought them.");
+              "Packets that were lost on the network and recovered, by the method of recovery.");
   write_packets(page, all, &PacketCounts::recovered_nack, R"(,by="nack")");
   write_packets(page, all, &PacketCounts::recovered_rtx, R"(,by="rtx")");
   write_packets(page, all, &PacketCounts::recovered_red, R"(,by="red")");
-  page.family("recording_packets_duplicate_total", "counter", "Packets that came more than once.");
+  page.family("recording_packets_duplicate_total", "counter", "Packets received more than once.");
   write_packets(page, all, &PacketCounts::duplicates);
-  page.family("recording_packets_late_total", "counter", "Packets that came after they were given up.");
+  page.family("recording_packets_late_total", "counter", "Packets received after they were counted as lost.");
   write_packets(page, all, &PacketCounts::late);
   write_drops(page, all);
-  page.family("recording_frames_lost_total", "counter", "Frames that never became whole.");
+  page.family("recording_frames_lost_total", "counter", "Frames that were never completed.");
   write_frames(page, all, &FrameCounts::lost);
   page.family("recording_frames_damaged_total", "counter",
-              "Frames that followed a lost one, before the next key frame.");
+              "Frames between a lost frame and the next key frame.");
   write_frames(page, all, &FrameCounts::damaged);
   page.family("recording_frames_filler_total", "counter",
-              "Frames of silence or repeated pictures that we made.");
+              "Frames of silence or repeated pictures that Holdfast inserted.");
   write_frames(page, all, &FrameCounts::filler);
 }
 
@@ -224,19 +225,19 @@ void write_latency(Page& page, std::string_view name, std::string_view help,
 }
 
 void write_follows(Page& page, const FollowMetrics& follows) {
-  page.family("holdfast_followed_streams", "gauge", "Followed streams in this state.");
+  page.family("holdfast_followed_streams", "gauge", "Followed streams that are in this state.");
   for (std::size_t i = 0; i < follows.streams.size(); ++i) {
     page.sample(follows.streams[i],
                 fmt::format("{{state=\"{}\"}}", follow::to_string(static_cast<follow::State>(i))));
   }
   page.family("holdfast_live_checks_total", "counter",
-              "Looks whether a followed stream is live, by what they gave.");
+              "Checks whether a followed stream is live, by outcome.");
   for (std::size_t i = 0; i < follows.checks.size(); ++i) {
     page.sample(follows.checks[i],
                 fmt::format("{{outcome=\"{}\"}}", follow::to_string(static_cast<follow::Outcome>(i))));
   }
   page.family("holdfast_livekit_webhooks_total", "counter",
-              "Webhooks of LiveKit's server, by what became of them.");
+              "Webhooks received from LiveKit's server, by outcome.");
   for (std::size_t i = 0; i < follows.webhooks.size(); ++i) {
     page.sample(follows.webhooks[i], fmt::format("{{outcome=\"{}\"}}", webhook_outcome_names[i]));
   }
@@ -249,21 +250,22 @@ void write_load(Page& page, const ProcessMetrics& process) {
     for (std::size_t i = 0; i < process.load.workers.size(); ++i)
       page.sample(process.load.workers[i].*load, fmt::format("{{worker=\"{}\"}}", i));
   };
-  threads("holdfast_worker_load", "Share of the last seconds in which the worker had something to do.",
+  threads("holdfast_worker_load", "Load of the worker's thread over the last seconds, 0 to 1.",
           &WorkerLoad::worker);
-  threads("holdfast_transcoder_load", "The same of the worker's thread that makes AAC.",
-          &WorkerLoad::transcoder);
+  threads("holdfast_transcoder_load",
+          "Load of the worker's AAC encoder thread over the last seconds, 0 to 1.", &WorkerLoad::transcoder);
   threads("holdfast_storage_load",
-          "The same of the worker's thread that writes, waiting for the disk included.",
+          "Load of the worker's write thread over the last seconds, 0 to 1, including the time that it waits "
+          "for the disk.",
           &WorkerLoad::storage);
   page.family("holdfast_processor_load", "gauge",
-              "Share of all processors that this process had over the last seconds.");
+              "Load of all processors by this process over the last seconds, 0 to 1.");
   page.sample(process.load.processors);
   page.family("holdfast_disk_wait_seconds", "gauge",
-              "For how long the write at hand has been under way, the slowest of all.");
+              "Duration of the longest disk write that is still in progress.");
   page.sample(to_seconds(process.load.disk_wait));
   page.family("recording_admission_refused_total", "counter",
-              "Starts refused because the machine is full, by what is.");
+              "Starts refused because the machine is full, by the resource that is exhausted.");
   for (std::size_t i = 0; i < process.refused.size(); ++i) {
     page.sample(process.refused[i], fmt::format("{{resource=\"{}\"}}",
                                                 recording::to_string(static_cast<recording::Resource>(i))));
@@ -274,13 +276,12 @@ void write_archive(Page& page, const ArchiveMetrics& archive) {
   const auto reason = [](std::size_t i) {
     return fmt::format("{{reason=\"{}\"}}", archive::to_string(static_cast<archive::RemovalReason>(i)));
   };
-  page.family("holdfast_recordings_removed_total", "counter",
-              "Recordings that retention removed, by reason.");
+  page.family("holdfast_recordings_removed_total", "counter", "Recordings deleted by retention, by reason.");
   for (std::size_t i = 0; i < archive.removed.size(); ++i) page.sample(archive.removed[i], reason(i));
-  page.family("holdfast_removed_bytes_total", "counter", "Bytes that went with them.");
+  page.family("holdfast_removed_bytes_total", "counter", "Bytes of the recordings deleted by retention.");
   page.sample(archive.removed_bytes);
   page.family("holdfast_retention_missed", "gauge",
-              "1: the limit does not hold, and nothing more may be removed.");
+              "1 if the limit is exceeded and no other recording may be deleted, else 0.");
   for (std::size_t i = 0; i < archive.missed.size(); ++i) page.sample(archive.missed[i] ? 1 : 0, reason(i));
 }
 
@@ -290,22 +291,24 @@ std::string render_metrics(std::span<const recording::Status> active, const Proc
                            std::size_t label_limit) {
   const Grouped grouped = group(active, label_limit);
   Page page;
-  page.family("recording_active", "gauge", "Recordings that wait, connect, record or are in a gap.");
+  page.family("recording_active", "gauge", "Recordings that are waiting, connecting, recording or in a gap.");
   page.sample(std::ranges::count_if(active, recording::is_active, &recording::Status::state));
-  page.family("recording_metrics_omitted", "gauge", "Recordings added up under mint_id=\"(other)\".");
+  page.family("recording_metrics_omitted", "gauge",
+              "Recordings that are counted together as mint_id=\"(other)\".");
   page.sample(grouped.omitted);
   write_recordings(page, grouped.series);
   write_packets(page, grouped.series);
   write_latency(page, "recording_write_latency_microseconds",
-                "From a frame's commit until it is in the file, all recordings.", process.write_latency);
-  write_latency(page, "recording_durable_latency_microseconds",
-                "From a byte's write until a sync that covers it has ended: what a power cut takes.",
-                process.durable_latency);
-  page.family("recording_disk_write_failures_total", "counter",
-              "Writes that the disk refused; they are tried again.");
+                "Time from the commit of a frame until it is in the file, for all recordings.",
+                process.write_latency);
+  write_latency(
+      page, "recording_durable_latency_microseconds",
+      "Time from the write of a byte until it is on stable storage: the data that a power cut would lose.",
+      process.durable_latency);
+  page.family("recording_disk_write_failures_total", "counter", "Writes that failed; they are retried.");
   page.sample(process.failed_writes);
   page.family("recording_disk_sync_failures_total", "counter",
-              "Syncs that failed: what they were to make durable may be lost, see the journal.");
+              "Syncs that failed: their data may be lost, see the journal.");
   page.sample(process.failed_syncs);
   write_load(page, process);
   write_follows(page, process.follows);

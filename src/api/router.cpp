@@ -26,7 +26,7 @@ std::optional<std::string_view> segment_after(std::string_view path, std::string
 }
 
 HttpResponse method_not_allowed(std::string_view allowed) {
-  HttpResponse response = error_response(405, fmt::format("this path takes {} only", allowed));
+  HttpResponse response = error_response(405, fmt::format("this path accepts only {}", allowed));
   response.headers.push_back({"allow", std::string(allowed)});
   return response;
 }
@@ -34,12 +34,11 @@ HttpResponse method_not_allowed(std::string_view allowed) {
 HttpResponse not_found() {
   return error_response(
       404,
-      "no such path; there are POST /api/recording/start/{mint_id} and /api/recording/stop/{mint_id}, "
-      "POST /api/recording/split/{mint_id}, GET /api/recording/status/{mint_id}, /api/recording/active, "
-      "/api/recording/formats, "
-      "/api/recordings, /health, /ready and /metrics, POST /api/recording/marker/{mint_id}, PUT and DELETE "
-      "/api/recordings/{recording_id}/protection, POST and DELETE /api/follow/{mint_id}, GET /api/follow, "
-      "and POST /whip/{mint_id}");
+      "unknown path; the paths are POST /api/recording/start/{mint_id}, /api/recording/stop/{mint_id}, "
+      "/api/recording/split/{mint_id} and /api/recording/marker/{mint_id}, GET "
+      "/api/recording/status/{mint_id}, /api/recording/active, /api/recording/formats, /api/recordings, "
+      "/health, /ready and /metrics, PUT and DELETE /api/recordings/{recording_id}/protection, POST and "
+      "DELETE /api/follow/{mint_id}, GET /api/follow, POST /api/livekit/webhook, and POST /whip/{mint_id}");
 }
 
 HttpResponse bad_mint_id(std::string_view given) {
@@ -60,20 +59,21 @@ HttpResponse unknown_recording(std::string_view mint_id) {
   return json_response(404, {{"success", false},
                              {"mint_id", mint_id},
                              {"state", "stopped"},
-                             {"error", "nothing is known of a recording of that mint id"}});
+                             {"error", "no recording of this mint id is known"}});
 }
 
 HttpResponse not_followed(std::string_view mint_id) {
   return json_response(404,
                        {{"success", false},
                         {"mint_id", mint_id},
-                        {"error", "that stream is not followed; POST /api/follow/{mint_id} follows it"}});
+                        {"error", "this stream is not followed; POST /api/follow/{mint_id} to follow it"}});
 }
 
 // What a POST with a body must be like; nullopt: all right.
 std::optional<HttpResponse> refuse_body(const IncomingRequest& request) {
   if (request.body.empty()) return std::nullopt;
-  if (request.body.size() > Router::max_json_bytes) return error_response(413, "the body is over 64 KiB");
+  if (request.body.size() > Router::max_json_bytes)
+    return error_response(413, "the body is larger than 64 KiB");
   const std::string_view type = request.header("content-type");
   if (!equals_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json")) {
     return error_response(415, "send the body as Content-Type: application/json");
@@ -135,7 +135,7 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   // Options are JSON; one that is misplaced must not be overlooked.
   const auto refuse_query = [&] { return path.size() != request.target.size(); };
-  constexpr std::string_view no_query = "this path takes no query: options are fields of a JSON body";
+  constexpr std::string_view no_query = "this path accepts no query: send options as fields of a JSON body";
 
   using Post = void (Router::*)(std::string_view, const IncomingRequest&, HttpReply);
   for (const auto& [prefix, handler] :
@@ -196,8 +196,8 @@ void Router::start(std::string_view mint_id, const IncomingRequest& request, Htt
   if (!parsed)
     return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
   if (is_stranger(*parsed) && parsed->token.empty()) {
-    return reply(
-        error_response(422, "another server than the configured one needs a token of its own", "token"));
+    return reply(error_response(
+        422, "a livekit_url other than the configured one requires a token in the request", "token"));
   }
   auto started = [this, mint_id = parsed->mint_id,
                   reply = std::move(reply)](Result<recording::Status> result) mutable {
@@ -346,7 +346,7 @@ void Router::protect(std::string_view rest, const IncomingRequest& request, Http
   if (!recording_id || recording_id->empty()) return reply(not_found());
   const bool on = request.method == "PUT";
   if (!on && request.method != "DELETE") return reply(method_not_allowed("PUT, DELETE"));
-  if (!request.body.empty()) return reply(error_response(400, "this request takes no body"));
+  if (!request.body.empty()) return reply(error_response(400, "this request accepts no body"));
   auto done = [recording_id = *recording_id, on, reply = std::move(reply)](Result<void> result) mutable {
     if (!result) return reply(error_response(result.error()));
     reply(json_response(200, {{"success", true}, {"recording_id", recording_id}, {"protected", on}}));

@@ -30,7 +30,7 @@ struct Field {
 
 std::string_view take_mint_id(StartRequest& request, std::string_view value) {
   if (!is_valid_mint_id(value)) return mint_id_rule;
-  if (!request.mint_id.empty() && request.mint_id != value) return "is not the one in the path";
+  if (!request.mint_id.empty() && request.mint_id != value) return "differs from the mint_id in the path";
   request.mint_id = value;
   return {};
 }
@@ -145,7 +145,7 @@ std::unexpected<FieldError> unknown_field(std::string_view name, std::span<const
   const std::string shown = printable(name);
   if (!meant.empty())
     return wrong(shown, fmt::format("unknown field \"{}\"; did you mean \"{}\"?", shown, meant));
-  return wrong(shown, fmt::format("unknown field \"{}\"; known are {}", shown, fmt::join(known, ", ")));
+  return wrong(shown, fmt::format("unknown field \"{}\"; the fields are {}", shown, fmt::join(known, ", ")));
 }
 
 std::expected<json::object, FieldError> parse_object(std::string_view body) {
@@ -194,7 +194,7 @@ std::expected<StartRequest, FieldError> parse(std::string_view mint_id, std::str
     }
   }
   if (request.mint_id.empty())
-    return wrong("mint_id", "mint_id is missing: put it in the path or in the body");
+    return wrong("mint_id", "mint_id is missing: send it in the path or in the body");
   return request;
 }
 
@@ -203,7 +203,7 @@ std::expected<StartRequest, FieldError> parse(std::string_view mint_id, std::str
 std::expected<StartRequest, FieldError> parse_start_request(std::string_view mint_id, std::string_view body) {
   auto request = parse(mint_id, body, start_fields);
   if (request && request->participants == Participants::all && !request->participant.empty()) {
-    return wrong("participants", "participants \"all\" and one participant contradict each other");
+    return wrong("participants", "set participants \"all\" or participant, not both");
   }
   return request;
 }
@@ -212,9 +212,9 @@ std::expected<StartRequest, FieldError> parse_follow_request(std::string_view mi
                                                              std::string_view body) {
   auto request = parse_start_request(mint_id, body);
   if (request && !request->token.empty()) {
-    return wrong(
-        "token",
-        "a follow outlives any token: leave it out; livekit_api_key or token_endpoint make one each time");
+    return wrong("token",
+                 "token: not allowed, because a follow lasts longer than any token; livekit_api_key or "
+                 "token_endpoint provide a new token for each recording");
   }
   return request;
 }

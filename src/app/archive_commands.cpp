@@ -29,14 +29,14 @@ void print_removal(std::string_view verb, const storage::RecordingSummary& recor
 bool remove_all(storage::Disk& disk, const std::string& folder, const archive::RetentionPlan& plan) {
   auto remover = archive::Remover::open(disk, folder, io::read_wall_clock());
   if (!remover) return complain(remover.error()) == 0;
-  if (remover->finished() > 0) fmt::print("finished {} removals left halfway\n", remover->finished());
+  if (remover->finished() > 0) fmt::print("completed {} interrupted deletions\n", remover->finished());
   for (const auto& removal : plan.removals) {
     const auto removed = remover->remove(removal, io::read_wall_clock());
     if (!removed) return complain(removed.error()) == 0;
     if (*removed) {
-      print_removal("removed", removal.recording, (*removed)->bytes, removal.reason);
+      print_removal("deleted", removal.recording, (*removed)->bytes, removal.reason);
     } else {
-      fmt::print("left {}: it is protected or in use now\n", removal.recording.recording_id);
+      fmt::print("kept {}: it is protected or in use now\n", removal.recording.recording_id);
     }
   }
   return true;
@@ -73,13 +73,13 @@ int run_prune(const PruneOptions& options) {
   const auto plan = archive::plan_retention(found->recordings, options.limits, io::read_wall_clock(), *free);
   if (options.dry_run) {
     for (const auto& removal : plan.removals) {
-      print_removal("would remove", removal.recording, removal.recording.bytes(), removal.reason);
+      print_removal("would delete", removal.recording, removal.recording.bytes(), removal.reason);
     }
   } else if (!remove_all(disk, options.folder, plan)) {
     return 1;
   }
   for (const archive::RemovalReason reason : plan.missed) {
-    fmt::print(stderr, "holdfast: {} cannot be met: what is left is protected or being recorded\n",
+    fmt::print(stderr, "holdfast: {} is exceeded: all remaining recordings are protected or active\n",
                archive::to_string(reason));
   }
   return plan.missed.empty() ? 0 : done_with_remarks;

@@ -42,7 +42,7 @@ void Archivist::look_again() {
     look_queued_ = false;
     // An error is said by the next answer, and by maintain().
     if (auto done = catalog_.synchronize(io::read_wall_clock()); !done && !stopping_) {
-      log::debug("the catalog is not in line: {}", done.error().message);
+      log::debug("catalog update failed: {}", done.error().message);
     }
   });
 }
@@ -82,12 +82,13 @@ Result<void> Archivist::set_protection(const std::string& recording_id, api::Pro
   const bool on = protection == api::Protection::on;
   for (const storage::RecordingSummary& recording : *found) {
     if (recording.end == storage::RecordingEnd::active) {
-      return fail(ErrorCode::conflict, "{} is recorded by another process; ask that one", recording_id);
+      return fail(ErrorCode::conflict,
+                  "{} is being recorded by another process; send the request to that process", recording_id);
     }
     if (recording.is_protected == on) continue;
     auto noted = storage::append_to_journal(disk_, recording.journal_path, storage::ProtectEvent{on}, now);
     if (!noted) return noted;
-    log::info("{}: {}", recording_id, on ? "protected" : "protected no longer");
+    log::info("{}: {}", recording_id, on ? "protected" : "no longer protected");
   }
   // An appended line changes no name in the folder.
   return catalog_.synchronize(now);
@@ -98,7 +99,7 @@ api::ArchiveMetrics Archivist::run_retention(const std::vector<std::string>& in_
   const auto complain = [&](const Error& error) {
     if (stopping_ || said_ == error.message) return;
     said_ = error.message;
-    log::warn("keeping the recordings in {}: {}", folder_, error.message);
+    log::warn("retention in {} failed: {}", folder_, error.message);
   };
   const WallTime now = io::read_wall_clock();
   if (auto done = catalog_.synchronize(now); !done) {
@@ -109,7 +110,7 @@ api::ArchiveMetrics Archivist::run_retention(const std::vector<std::string>& in_
     const auto remover = archive::Remover::open(disk_, folder_, now);
     if (!remover && remover.error().code != ErrorCode::conflict) complain(remover.error());
     if (remover && remover->finished() > 0) {
-      log::info("finished {} removals that were left halfway in {}", remover->finished(), folder_);
+      log::info("completed {} interrupted deletions in {}", remover->finished(), folder_);
     }
   }
   if (!limits_.any()) return run;
@@ -134,7 +135,7 @@ void Archivist::remove(const archive::RetentionPlan& plan, api::ArchiveMetrics& 
   if (!remover) {
     // Another process does the same just now.
     if (remover.error().code != ErrorCode::conflict) {
-      log::error("nothing is removed from {}: {}", folder_, remover.error().message);
+      log::error("cannot delete recordings in {}: {}", folder_, remover.error().message);
     }
     return;
   }
@@ -142,12 +143,12 @@ void Archivist::remove(const archive::RetentionPlan& plan, api::ArchiveMetrics& 
     if (stopping_) return;
     auto removed = remover->remove(removal, io::read_wall_clock());
     if (!removed) {
-      log::error("{} is not removed, nor what is younger: {}", removal.recording.recording_id,
+      log::error("cannot delete {}, retention stops here: {}", removal.recording.recording_id,
                  removed.error().message);
       return;
     }
     if (!*removed) continue;
-    log::info("{}: removed for {}: {} files, {} bytes", (*removed)->recording_id,
+    log::info("{}: deleted for {}: {} files, {} bytes", (*removed)->recording_id,
               archive::to_string((*removed)->reason), (*removed)->files.size(), (*removed)->bytes);
     ++run.removed[std::to_underlying((*removed)->reason)];
     run.removed_bytes += (*removed)->bytes;
@@ -163,9 +164,8 @@ void Archivist::say_what_is_missed(const archive::RetentionPlan& plan) {
   said_ = missed;
   if (missed.empty()) return;
   log::warn(
-      "{} cannot be met in {}: what is left is protected or being recorded. Unprotect something, make room, "
-      "or "
-      "change the limit; recording goes on",
+      "{} is exceeded in {}: all remaining recordings are protected or active. Remove a protection, free "
+      "some space, or change the limit; recording continues",
       missed, folder_);
 }
 

@@ -22,24 +22,24 @@ constexpr const char* program_footer = R"(Examples:
   curl -X POST http://127.0.0.1:8000/api/recording/start/my-stream
   curl -X POST http://127.0.0.1:8000/api/recording/stop/my-stream
 
-'holdfast COMMAND --help' tells about each command.)";
+Run 'holdfast COMMAND --help' for details.)";
 
 constexpr const char* serve_footer =
     R"(Every setting is also a key of the TOML file (--livekit-url is livekit_url, --token-endpoint-url is
-url under [token_endpoint]) and an environment variable (HOLDFAST_LIVEKIT_URL). A flag wins over the environment, that over
-the file. Secrets are best kept out of flags: other users of the machine can read those.
+url under [token_endpoint]) and an environment variable (HOLDFAST_LIVEKIT_URL). A flag overrides the environment variable,
+and the environment variable overrides the file. Do not put secrets in flags: other users of the machine can read them.
 
 Examples:
-  holdfast serve                                  take streams by WHIP at http://127.0.0.1:8000/whip/NAME
+  holdfast serve                                  accept WHIP streams at http://127.0.0.1:8000/whip/NAME
   holdfast serve --config /etc/holdfast.toml
   HOLDFAST_API_TOKEN=... holdfast serve --listen 0.0.0.0:8000 --allowed-hosts record.example.org)";
 
 constexpr const char* record_footer = R"(Examples:
   holdfast record --livekit-url ws://127.0.0.1:7880 --livekit-api-key devkey --livekit-api-secret secret --room demo
   holdfast record --livekit-url wss://livekit.example.org --token TOKEN --room demo --duration 10m
-  holdfast record --config site.toml --mint-id MINT    where the site's token endpoint is configured
+  holdfast record --config site.toml --mint-id MINT    with the site's token endpoint in site.toml
 
-Ctrl+C ends the recording: the file is whole within 2 s. A second Ctrl+C leaves at once.)";
+Ctrl+C ends the recording and completes the file within 2 s. A second Ctrl+C exits immediately.)";
 
 constexpr const char* publish_footer = R"(Examples:
   holdfast publish http://127.0.0.1:8000/whip/demo
@@ -49,43 +49,43 @@ constexpr const char* publish_footer = R"(Examples:
 constexpr const char* export_footer = R"(Examples:
   holdfast export recordings/demo_20261122T164501.250Z.ts demo.mp4
 
-Nothing is encoded again. A recording that still grows is exported as far as it is now.)";
+Media is copied without re-encoding. A recording in progress is exported up to its current end.)";
 
 constexpr const char* reindex_footer = R"(Examples:
   holdfast reindex recordings
 
-The catalog is made from the journals in the folder, and can always be made again. A service may run there meanwhile.
-Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but some journals cannot be read.)";
+The catalog is built from the journals in the folder and can be rebuilt at any time, also while a service uses the folder.
+Exit status: 0 done; 1 failed; 2 wrong arguments; 3 done, but some journals cannot be read.)";
 
 constexpr const char* prune_footer = R"(Examples:
   holdfast prune recordings --keep-days 30 --dry-run
   holdfast prune recordings --keep-bytes 500GB --keep-free 20GB
-  holdfast prune --config /etc/holdfast.toml      with its folder and limits
+  holdfast prune --config /etc/holdfast.toml      with the folder and the limits of that file
 
-The recordings that ended first go first; never one that is being recorded, or protected. docs/retention.md tells more.
-Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but a limit does not hold and nothing more may go.)";
+Deletes the recordings that ended first. Active and protected recordings are never deleted. See docs/retention.md.
+Exit status: 0 done; 1 failed; 2 wrong arguments; 3 done, but a limit is still exceeded and nothing else may be deleted.)";
 constexpr const char* verify_footer = R"(Examples:
   holdfast verify recordings/demo_20261122T164501.250Z.ts
-  holdfast verify --quiet recordings                    for cron: speaks only of what is not sound
+  holdfast verify --quiet recordings                    for cron: prints only damaged or unreadable recordings
 
-Every file is read once, and compared with the checksums of its journal and the rules of its format.
-Exit status: 0 all sound (whole; whole, not checksummed; interrupted; active), 1 damage was found,
-2 wrong usage, or something could not be read. See docs/verify.md.)";
+Reads every file once and checks it against the checksums in its journal and the rules of its format.
+Exit status: 0 no damage (whole; whole, not checksummed; interrupted; active); 1 damage was found;
+2 wrong arguments, or a file could not be read. See docs/verify.md.)";
 
 constexpr const char* inspect_footer = R"(Examples:
   holdfast inspect recordings/demo_20261122T164501.250Z.ts
   holdfast inspect --json recordings | jq .duration
 
-Reads the journal, not the media; of a file without journal, its structure. The bar at the end is the recording's time:
-# media, + a gap in part, . a gap, m muted (blocks where the locale is UTF-8).)";
+Reads the journal, not the media; for a file without a journal, the structure of the file. The bar at the end shows the
+recording over time: # media, + partly a gap, . gap, m muted (block characters if the locale is UTF-8).)";
 
 constexpr const char* repair_footer = R"(Examples:
-  holdfast repair demo.ts                      makes demo_repaired.ts and its journal
-  holdfast repair old.h264 -o old.ts --fps 25  of raw H.264, which has no times
+  holdfast repair demo.ts                      writes demo_repaired.ts and its journal
+  holdfast repair old.h264 -o old.ts --fps 25  for raw H.264, which has no timestamps
 
-The input is never written to. A damaged MPEG-TS loses the frames that are not whole, a cut MP4 or Matroska the
-fragment or cluster that is not; what stays is untouched and at its time. A sound file without journal gets one and
-is not copied. What was left out is said, and stands in the journal. See docs/verify.md.)";
+Never changes the input. From a damaged MPEG-TS the incomplete frames are left out, from a truncated MP4 or Matroska file
+the incomplete fragment or cluster; all other media keeps its bytes and its timestamps. For an undamaged file without a
+journal, only the journal is written. Anything left out is printed and recorded in the journal. See docs/verify.md.)";
 
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
@@ -207,14 +207,16 @@ Result<Config> read_config(Flags& flags, const std::map<std::string, std::string
 }
 
 void add_record_flags(Flags& flags, RecordOptions& options) {
-  flags.add("room", "--room", "NAME", "the LiveKit room; not given: from --livekit-room and --mint-id");
+  flags.add("room", "--room", "NAME",
+            "name of the LiveKit room; by default made from --livekit-room and --mint-id");
   flags.add("mint_id", "--mint-id", "ID",
-            "the stream's id, which names the file; not given: the room's name");
-  flags.add("participant", "--participant", "IDENTITY", "whom to record; not given: the first with video");
-  flags.add("participants", "--participants", "one|all", "all: one recording for each");
-  flags.add("token", "--token", "JWT", "a join token, instead of one of our own making");
-  flags.add("duration", "--duration", "DURATION", "end the recording after this");
-  flags.add_switch("--quiet", options.quiet, "no status line");
+            "id of the stream, used in the file name; by default the name of the room");
+  flags.add("participant", "--participant", "IDENTITY",
+            "identity of the participant to record; by default the first with video");
+  flags.add("participants", "--participants", "one|all", "all: one recording for each participant [one]");
+  flags.add("token", "--token", "JWT", "join token to use; by default one is generated");
+  flags.add("duration", "--duration", "DURATION", "end the recording after this time");
+  flags.add_switch("--quiet", options.quiet, "do not print a status line");
 }
 
 Result<Command> read_record(Flags& flags, RecordOptions options,
@@ -231,7 +233,7 @@ Result<Command> read_record(Flags& flags, RecordOptions options,
     return wrong("--participants", "one or all");
   }
   if (options.room.empty() && options.mint_id.empty()) {
-    return fail(ErrorCode::invalid, "record: say which stream, with --room or --mint-id");
+    return fail(ErrorCode::invalid, "record: set the stream with --room or --mint-id");
   }
   if (!options.mint_id.empty() && !api::is_valid_mint_id(options.mint_id)) {
     return fail(ErrorCode::invalid, "--mint-id {}", api::mint_id_rule);
@@ -241,7 +243,7 @@ Result<Command> read_record(Flags& flags, RecordOptions options,
   }
   const bool endpoint = !config->token_endpoint.url.empty();
   if (config->livekit_url.empty() && !endpoint) {
-    return fail(ErrorCode::invalid, "record: say which server, with --livekit-url");
+    return fail(ErrorCode::invalid, "record: set the server with --livekit-url");
   }
   if (options.token.empty() && config->livekit_api_key.empty() && !endpoint) {
     return fail(ErrorCode::invalid,
@@ -255,20 +257,22 @@ Result<Command> read_record(Flags& flags, RecordOptions options,
 
 void add_publish_flags(Flags& flags, PublishOptions& options) {
   flags
-      .add("url", "url", "URL", "the WHIP endpoint, http or https; {n} is replaced by the publisher's number")
+      .add("url", "url", "URL",
+           "URL of the WHIP endpoint, http or https; {n} is replaced by the publisher's number")
       ->required();
-  flags.add("token", "--token", "TOKEN", "bearer token of the endpoint");
+  flags.add("token", "--token", "TOKEN", "bearer token for the endpoint");
   flags.add("video", "--video", "h264|vp8|none", "[h264]");
   flags.add("audio", "--audio", "opus|none", "[opus]");
   flags.add("size", "--size", "WIDTHxHEIGHT", "[1280x720]");
   flags.add("fps", "--fps", "NUMBER", "frames per second [30]");
-  flags.add("bitrate", "--bitrate", "NUMBER", "of the video, bits per second, as 2000000, 2000k or 2M [2M]");
+  flags.add("bitrate", "--bitrate", "NUMBER",
+            "bits per second of the video, such as 2000000, 2000k or 2M [2M]");
   flags.add("keyframes", "--keyframes", "DURATION|on-request",
-            "how often; on-request: only at the start and when asked, as browsers do [2s]");
-  flags.add("input", "--input", "FILE", "send this media file over and over instead of the test picture");
-  flags.add("duration", "--duration", "DURATION", "end after this");
-  flags.add("count", "--count", "NUMBER", "publishers at once [1]");
-  flags.add_switch("--quiet", options.quiet, "no status line");
+            "key frame interval; on-request: only at the start and when requested, as browsers do [2s]");
+  flags.add("input", "--input", "FILE", "publish this media file in a loop, instead of the test picture");
+  flags.add("duration", "--duration", "DURATION", "stop after this time");
+  flags.add("count", "--count", "NUMBER", "number of publishers [1]");
+  flags.add_switch("--quiet", options.quiet, "do not print a status line");
 }
 
 Result<void> read_codecs(Flags& flags, PublishOptions& options) {
@@ -287,7 +291,7 @@ Result<void> read_codecs(Flags& flags, PublishOptions& options) {
     return wrong("--audio", "opus or none");
   }
   if (!options.video && !options.audio)
-    return fail(ErrorCode::invalid, "publish: neither video nor audio is left to send");
+    return fail(ErrorCode::invalid, "publish: nothing to publish with --video none and --audio none");
   return {};
 }
 
@@ -342,7 +346,7 @@ Result<Command> read_publish(Flags& flags, PublishOptions options) {
   }
   if (options.count > 1 && options.url.find("{n}") == std::string::npos) {
     return fail(ErrorCode::invalid,
-                "--count: several publishers need {{n}} in the URL, or they are one and the same stream");
+                "--count: several publishers need {{n}} in the URL, or all of them publish the same stream");
   }
   return options;
 }
@@ -374,7 +378,7 @@ Result<Command> read_prune(Flags& flags, PruneOptions options,
   options.folder = config->recordings;
   options.limits = config->retention;
   if (!options.limits.any()) {
-    return fail(ErrorCode::invalid, "prune: say what to keep, with --keep-days, --keep-bytes or --keep-free");
+    return fail(ErrorCode::invalid, "prune: set a limit with --keep-days, --keep-bytes or --keep-free");
   }
   return options;
 }
@@ -403,7 +407,7 @@ Result<Command> read_repair(Flags& flags, RepairOptions options) {
   options.output = flags.get("output");
   if (const std::string& rate = flags.get("fps"); !rate.empty()) {
     options.frame_rate = parse_frame_rate(rate);
-    if (!options.frame_rate) return wrong("--fps", "frames a second such as 25, 29.97 or 30000/1001");
+    if (!options.frame_rate) return wrong("--fps", "frames per second such as 25, 29.97 or 30000/1001");
   }
   return options;
 }
@@ -443,32 +447,37 @@ struct Parser {
     publish.footer(publish_footer);
     add_publish_flags(publish_flags, publish_options);
     exporting.footer(export_footer);
-    export_flags.add("input", "input", "RECORDING", "its first part, or its journal")->required();
-    export_flags.add("output", "output", "FILE.mp4", "the MP4 to make")->required();
-    export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 if there is one");
+    export_flags.add("input", "input", "RECORDING", "first part of the recording, or its journal")
+        ->required();
+    export_flags.add("output", "output", "FILE.mp4", "the MP4 file to write")->required();
+    export_flags.add_switch("--overwrite", export_options.overwrite, "replace the MP4 file if it exists");
     reindex.footer(reindex_footer);
-    reindex_flags.add("folder", "folder", "DIR", "the recordings; not given: as configured");
+    reindex_flags.add("folder", "folder", "DIR",
+                      "folder of the recordings; by default the configured folder");
     reindex_flags.add_settings({"recordings"});
     prune.footer(prune_footer);
-    prune_flags.add("folder", "folder", "DIR", "the recordings; not given: as configured");
-    prune_flags.add_switch("--dry-run", prune_options.dry_run, "say what would go, and remove nothing");
+    prune_flags.add("folder", "folder", "DIR", "folder of the recordings; by default the configured folder");
+    prune_flags.add_switch("--dry-run", prune_options.dry_run,
+                           "print what would be deleted, and delete nothing");
     prune_flags.add_settings({"recordings", "keep_days", "keep_bytes", "keep_free"});
     inspect.footer(inspect_footer);
-    inspect_flags.add("input", "input", "RECORDING", "any part, or the journal, or a folder")->required();
-    inspect_flags.add_switch("--json", inspect_options.json, "one JSON object a recording, a line each");
+    inspect_flags.add("input", "input", "RECORDING", "any part of a recording, or its journal, or a folder")
+        ->required();
+    inspect_flags.add_switch("--json", inspect_options.json, "print one line of JSON per recording");
     repair.footer(repair_footer);
-    repair_flags.add("input", "input", "INPUT", "a .ts, .mp4 or .mkv, or raw H.264 (Annex B)")->required();
-    repair_flags.add("output", "-o,--output", "FILE", "[INPUT's name with _repaired]");
-    repair_flags.add("fps", "--fps", "NUMBER", "of raw H.264: frames a second [as its SPS says, else 30]");
+    repair_flags.add("input", "input", "INPUT", "a .ts, .mp4 or .mkv file, or raw H.264 (Annex B)")
+        ->required();
+    repair_flags.add("output", "-o,--output", "FILE", "[the name of INPUT with _repaired]");
+    repair_flags.add("fps", "--fps", "NUMBER", "frame rate of raw H.264 [from its SPS, or 30]");
     repair_flags.add_switch("--overwrite", repair_options.overwrite,
-                            "replace output and journal if they exist");
+                            "replace the output and its journal if they exist");
     verify.footer(verify_footer);
     verify_flags
         .add_list("path", "PATH", verify_options.paths,
-                  "recordings (any part, or the journal), or folders of them")
+                  "recordings (any part, or the journal), or folders with recordings")
         ->required();
-    verify_flags.add_switch("--json", verify_options.json, "one JSON object a recording, a line each");
-    verify_flags.add_switch("--quiet", verify_options.quiet, "say nothing of what is sound");
+    verify_flags.add_switch("--json", verify_options.json, "print one line of JSON per recording");
+    verify_flags.add_switch("--quiet", verify_options.quiet, "print only damaged and unreadable recordings");
   }
 
   CLI::App program;
@@ -476,14 +485,16 @@ struct Parser {
   CLI::App& record = *program.add_subcommand("record", "Record one LiveKit stream, without the service.");
   CLI::App& publish =
       *program.add_subcommand("publish", "Publish a test picture and tone, or a file, by WHIP.");
-  CLI::App& exporting = *program.add_subcommand("export", "Make an ordinary MP4 of a recording.");
+  CLI::App& exporting =
+      *program.add_subcommand("export", "Convert a recording to an ordinary MP4, without re-encoding.");
   CLI::App& reindex =
-      *program.add_subcommand("reindex", "Make the catalog of a folder anew from its journals.");
-  CLI::App& prune = *program.add_subcommand("prune", "Remove the oldest recordings of a folder, by rules.");
-  CLI::App& verify = *program.add_subcommand("verify", "Check whether recordings are whole.");
+      *program.add_subcommand("reindex", "Rebuild the catalog of a folder from its journals.");
+  CLI::App& prune = *program.add_subcommand("prune", "Delete the oldest recordings of a folder, by limits.");
+  CLI::App& verify = *program.add_subcommand("verify", "Check that recordings are complete and undamaged.");
   CLI::App& inspect =
-      *program.add_subcommand("inspect", "Tell what is in a recording: tracks, gaps, losses, drift.");
-  CLI::App& repair = *program.add_subcommand("repair", "Make a file whole again, as far as it can be.");
+      *program.add_subcommand("inspect", "Show the tracks, gaps, losses and clock drift of a recording.");
+  CLI::App& repair = *program.add_subcommand(
+      "repair", "Salvage a damaged file into a new file, or create a missing journal.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};

@@ -150,7 +150,7 @@ TEST(Arguments, publish_says_what_is_wrong) {
       {{"publish"}, "url"},
       {{"publish", "demo"}, "http://"},
       {{"publish", "http://x/", "--video", "av1"}, "--video"},
-      {{"publish", "http://x/", "--video", "none", "--audio", "none"}, "neither"},
+      {{"publish", "http://x/", "--video", "none", "--audio", "none"}, "nothing to publish"},
       {{"publish", "http://x/", "--size", "641x360"}, "--size"},
       {{"publish", "http://x/", "--size", "640"}, "--size"},
       {{"publish", "http://x/", "--fps", "0"}, "--fps"},
@@ -192,7 +192,7 @@ TEST(Arguments, prune_takes_its_limits_as_the_configuration_does) {
 }
 
 TEST(Arguments, prune_without_a_limit_removes_nothing) {
-  EXPECT_THAT(error_of({"prune", "/r"}), HasSubstr("say what to keep"));
+  EXPECT_THAT(error_of({"prune", "/r"}), HasSubstr("set a limit"));
   EXPECT_THAT(error_of({"prune", "/r", "--keep-days", "-1"}), HasSubstr("keep_days"));
   EXPECT_THAT(error_of({"prune", "/r", "--keep-days", "40000"}), HasSubstr("36500"));
 }
@@ -208,7 +208,7 @@ TEST(Arguments, verify_takes_any_number_of_paths) {
 }
 
 TEST(Arguments, the_help_of_verify_has_its_exit_statuses) {
-  EXPECT_THAT(printed({"verify", "--help"}), HasSubstr("Exit status: 0 all sound"));
+  EXPECT_THAT(printed({"verify", "--help"}), HasSubstr("Exit status: 0 no damage"));
 }
 
 TEST(Arguments, repair_takes_a_frame_rate_in_any_of_three_forms) {

@@ -81,7 +81,7 @@ Result<void> apply_table(Config& config, const toml::table& table, std::string_v
     const auto values = values_of(node);
     if (!values || (node.is_array() && !setting->is_list)) {
       return fail(ErrorCode::invalid, "{}: {} must be {}", source, name,
-                  setting->is_list ? "a list of texts or numbers" : "one text, number or true/false");
+                  setting->is_list ? "a list of strings or numbers" : "a string, a number, true or false");
     }
     if (auto done = set(config, *setting, *values, source); !done) return done;
   }
@@ -125,7 +125,7 @@ Result<void> apply_environment(Config& config, const std::map<std::string, std::
 Result<void> apply_flags(Config& config, std::span<const GivenSetting> flags) {
   for (const GivenSetting& given : flags) {
     const Setting* setting = find_setting(given.name);
-    if (setting == nullptr) return fail(ErrorCode::internal, "no setting is called {}", given.name);
+    if (setting == nullptr) return fail(ErrorCode::internal, "unknown setting {}", given.name);
     if (auto done = set(config, *setting, given.values, setting->flag_name()); !done) return done;
   }
   return {};
@@ -153,22 +153,23 @@ Result<void> validate(const Config& config) {
   const bool endpoint = !config.token_endpoint.url.empty();
   const Rule rules[] = {
       {!config.listen.address.is_loopback() && config.api_token.empty() && !config.insecure,
-       "listen: others can reach this address; set api_token, or say --insecure if anybody may record"},
-      {bad_secret(config.api_token), "api_token: only visible ASCII characters can be sent"},
-      {bad_secret(config.whip_token), "whip_token: only visible ASCII characters can be sent"},
+       "listen: other machines can reach this address; set api_token, or set --insecure if anyone may "
+       "record"},
+      {bad_secret(config.api_token), "api_token: must be visible ASCII characters"},
+      {bad_secret(config.whip_token), "whip_token: must be visible ASCII characters"},
       {config.recordings.empty(), "recordings: must name a folder"},
       {!config.livekit_url.empty() &&
            !has_scheme(config.livekit_url, {"ws://", "wss://", "http://", "https://"}),
        "livekit_url: must be a ws:// or wss:// URL"},
       {config.livekit_api_key.empty() != config.livekit_api_secret.empty(),
-       "livekit_api_key and livekit_api_secret: one is of no use without the other"},
+       "livekit_api_key and livekit_api_secret: set both or neither"},
       {config.livekit_room.empty(), "livekit_room: must not be empty"},
       {endpoint && !has_scheme(config.token_endpoint.url, {"http://", "https://"}),
        "token_endpoint.url: must be an http:// or https:// URL"},
       {endpoint && !config.livekit_api_key.empty(),
-       "token_endpoint and livekit_api_key: tokens can come from one of them only"},
+       "token_endpoint and livekit_api_key: set only one of them as the source of tokens"},
       {endpoint && config.livekit_url.empty() && config.token_endpoint.server_url_pointer.empty(),
-       "token_endpoint: set url_pointer, or livekit_url, so that the server is known"},
+       "token_endpoint: set url_pointer or livekit_url, to name the server"},
       {endpoint && config.token_endpoint.token_pointer.empty(),
        "token_endpoint.token_pointer: must not be empty"},
       {config.token_endpoint.poll_interval < 100ms, "token_endpoint.poll_interval: must be 100ms or more"},
@@ -187,10 +188,10 @@ Result<void> validate(const Config& config) {
       {config.keyframe_interval != 0s && config.keyframe_interval < 1s,
        "keyframe_interval: must be 1s or more, or 0"},
       {config.turn_username.empty() != config.turn_credential.empty(),
-       "turn_username and turn_credential: one is of no use without the other"},
+       "turn_username and turn_credential: set both or neither"},
       {!config.turn_servers.empty() && config.turn_username.empty(),
        "turn_servers: needs turn_username and turn_credential"},
-      {config.turn_servers.size() > peer::Detours::max_servers, "turn_servers: at most 8 are used"},
+      {config.turn_servers.size() > peer::Detours::max_servers, "turn_servers: must be 8 servers or fewer"},
       {config.turn_username.size() > 512, "turn_username: must be 512 bytes or fewer"},
       {config.media_listen.port == 0, "media_listen: needs a port"},
       {config.workers > 256, "workers: must be 256 or fewer"},

@@ -22,8 +22,7 @@ int run_export(const ExportOptions& options) {
   }
   fmt::print("{}: {:.1f} s, {} video and {} audio frames, {} bytes\n", options.output,
              to_seconds(report->duration), report->video_frames, report->audio_frames, report->bytes);
-  if (report->damaged > 0)
-    fmt::print("{} damaged frames of {} were left out\n", report->damaged, options.input);
+  if (report->damaged > 0) fmt::print("left out {} damaged frames of {}\n", report->damaged, options.input);
   return 0;
 }
 

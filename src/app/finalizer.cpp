@@ -33,19 +33,20 @@ Result<void> run_export(const std::string& path) {
   pid_t child = 0;
   const int error = posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environ);
   if (error != 0) {
-    return fail(ErrorCode::io, "{} stays a fragmented MP4: the export could not be started: {}", path,
+    return fail(ErrorCode::io, "{} stays a fragmented MP4: cannot start the export: {}", path,
                 std::strerror(error));
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
     if (errno != EINTR)
-      return fail(ErrorCode::io, "{} stays a fragmented MP4: {}", path, std::strerror(errno));
+      return fail(ErrorCode::io, "{} stays a fragmented MP4: cannot wait for the export: {}", path,
+                  std::strerror(errno));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(
-      ErrorCode::io,
-      "{} stays a fragmented MP4, which most players take: its export failed; try holdfast export {} OUT.mp4",
-      path, path);
+  return fail(ErrorCode::io,
+              "{} stays a fragmented MP4, which most players can play: its export failed; run holdfast "
+              "export {} OUT.mp4",
+              path, path);
 }
 
 // Whoever looks whether the recording is active has its journal's lock for an instant.
@@ -58,8 +59,8 @@ Result<void> note_faststart(storage::Disk& disk, const std::string& path, const 
                                         file.filename().string(), "faststart", io::read_wall_clock());
     if (noted) return noted;
     if (noted.error().code != ErrorCode::conflict || tried == tries) {
-      return fail(noted.error().code, "{} is a faststart MP4 now, but its journal does not say so: {}", path,
-                  noted.error().message);
+      return fail(noted.error().code, "{} is a faststart MP4 now, but cannot record this in its journal: {}",
+                  path, noted.error().message);
     }
     std::this_thread::sleep_for(pause);
   }

@@ -33,14 +33,14 @@ Result<KeptFollow> read_follow(const json::value& value) {
   const json::value* request = object == nullptr ? nullptr : object->if_contains("request");
   if (request == nullptr) return fail(ErrorCode::invalid, "has no request");
   auto parsed = api::parse_follow_request({}, json::serialize(*request));
-  if (!parsed) return fail(ErrorCode::invalid, "has a wrong request: {}", parsed.error().message);
+  if (!parsed) return fail(ErrorCode::invalid, "has an invalid request: {}", parsed.error().message);
   KeptFollow kept{.request = std::move(*parsed), .held = false, .last_recording_id = {}};
   if (const json::value* held = object->if_contains("stopped_by_hand")) {
     if (!held->is_bool()) return fail(ErrorCode::invalid, "has a stopped_by_hand that is not true or false");
     kept.held = held->get_bool();
   }
   if (const json::value* id = object->if_contains("last_recording_id")) {
-    if (!id->is_string()) return fail(ErrorCode::invalid, "has a last_recording_id that is no text");
+    if (!id->is_string()) return fail(ErrorCode::invalid, "has a last_recording_id that is not a string");
     kept.last_recording_id = id->get_string().c_str();
   }
   return kept;
@@ -52,18 +52,18 @@ FollowFile::Loaded read_all(std::string_view text) {
   json::error_code error;
   const json::value value = json::parse(json::string_view(text.data(), text.size()), error);
   if (error) {
-    loaded.problem = "is not JSON: " + error.message();
+    loaded.problem = "the file is not JSON: " + error.message();
     return loaded;
   }
   const json::object* object = value.if_object();
   const json::value* found = object == nullptr ? nullptr : object->if_contains("version");
   if (found == nullptr || *found != version) {
-    loaded.problem = fmt::format("is not of version {}", version);
+    loaded.problem = fmt::format("the file does not have version {}", version);
     return loaded;
   }
   const json::value* list = object->if_contains("follows");
   if (list == nullptr || !list->is_array()) {
-    loaded.problem = "has no list of follows";
+    loaded.problem = "the file has no list \"follows\"";
     return loaded;
   }
   std::set<std::string> seen;
@@ -72,12 +72,12 @@ FollowFile::Loaded read_all(std::string_view text) {
     ++number;
     auto kept = read_follow(element);
     if (kept && !seen.insert(kept->request.mint_id).second) {
-      kept = fail(ErrorCode::invalid, "is of {}, as one before it", kept->request.mint_id);
+      kept = fail(ErrorCode::invalid, "repeats {}, which is already in the list", kept->request.mint_id);
     }
     if (kept) {
       loaded.follows.push_back(std::move(*kept));
     } else if (loaded.problem.empty()) {
-      loaded.problem = fmt::format("follow {} {}", number, kept.error().message);
+      loaded.problem = fmt::format("entry {} {}", number, kept.error().message);
     }
   }
   return loaded;
@@ -100,8 +100,8 @@ Result<FollowFile::Loaded> FollowFile::load(WallTime now) {
   const std::string aside = fmt::format("{}.broken-{}", path_, format_compact(now));
   if (auto renamed = disk_.rename(path_, aside); !renamed) return std::unexpected(std::move(renamed.error()));
   loaded.problem = fmt::format(
-      "{} could not be read whole: {}. It is kept as {}; {} follows were read from it. "
-      "Follow the others again, or mend that file and put it back",
+      "cannot read all of {} ({}). The file was renamed to {}; {} followed streams were read from it. Follow "
+      "the missing streams again, or correct the file and restore it",
       path_, loaded.problem, aside, loaded.follows.size());
   if (loaded.follows.empty()) return loaded;
   if (auto saved = save(loaded.follows); !saved) return std::unexpected(std::move(saved.error()));
@@ -118,7 +118,7 @@ Result<void> FollowFile::take_lock() {
     if (locked.error().code != ErrorCode::conflict) return locked;
     return fail(
         ErrorCode::conflict,
-        "{} is in use by another holdfast: stop that one, or give this one another folder for recordings",
+        "{} is in use by another holdfast process: stop that process, or use another folder for recordings",
         path_);
   }
   lock_ = std::move(*file);

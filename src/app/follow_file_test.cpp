@@ -125,7 +125,7 @@ TEST_F(FollowFileTest, the_follows_that_can_be_read_are_kept_going) {
   const auto loaded = load();
   ASSERT_THAT(loaded.follows, SizeIs(2));
   EXPECT_EQ(loaded.follows[1].request.mint_id, "also-good");
-  EXPECT_THAT(loaded.problem, HasSubstr("follow 2 has a wrong request: unknown field \"fromat\""));
+  EXPECT_THAT(loaded.problem, HasSubstr("entry 2 has an invalid request: unknown field \"fromat\""));
   EXPECT_EQ(content(aside), text);
   EXPECT_THAT(load().follows, SizeIs(2)) << "the good ones are in the file again";
   EXPECT_EQ(load().problem, "");

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr Duration fresh = 10s;
 
 constexpr std::string_view no_way =
-    "no way to see whether a stream is live: set livekit_url, livekit_api_key and livekit_api_secret, or "
+    "cannot check whether a stream is live: set livekit_url, livekit_api_key and livekit_api_secret, or "
     "token_endpoint.url";
 
 follow::FollowList::Options list_options(const Config& config) {
@@ -82,7 +82,7 @@ Result<void> Follower::load() {
         {.mint_id = mint_id, .held = kept.held, .last_recording_id = std::move(kept.last_recording_id)});
     requests_.emplace(mint_id, std::move(kept.request));
   }
-  if (!follows.empty()) log::info("following {} streams, as before", follows.size());
+  if (!follows.empty()) log::info("following {} streams from before the restart", follows.size());
   list_.restore(std::move(follows), io::read_monotonic_clock());
   for (const auto& [mint_id, request] : requests_) notice_recording(mint_id);
   kept_revision_ = list_.revision();
@@ -98,8 +98,8 @@ void Follower::follow(api::StartRequest request, FollowReply reply) {
   change({.apply = [this, request = std::move(request)](Requests& requests) -> Result<void> {
             if (!requests.contains(request.mint_id) && requests.size() >= config_.follow_limit) {
               return fail(ErrorCode::conflict,
-                          "{} streams are followed, as many as follow_limit allows: unfollow one of them or "
-                          "raise it",
+                          "{} streams are followed, which is the follow_limit: stop following a stream, or "
+                          "raise follow_limit",
                           requests.size());
             }
             requests.insert_or_assign(request.mint_id, request);
@@ -111,7 +111,7 @@ void Follower::follow(api::StartRequest request, FollowReply reply) {
                 if (list_.contains(mint_id)) return reply(api::Novelty::known);
                 list_.add(mint_id, io::read_monotonic_clock());
                 notice_recording(mint_id);
-                log::info("{}: followed", mint_id);
+                log::info("{}: following", mint_id);
                 arm();
                 reply(api::Novelty::added);
               }});
@@ -127,7 +127,7 @@ void Follower::unfollow(std::string_view mint_id, DoneReply reply) {
               [this, id, reply = std::move(reply)](Result<void> kept) mutable {
                 if (kept) {
                   list_.remove(id);
-                  log::info("{}: followed no longer", id);
+                  log::info("{}: no longer followed", id);
                   arm();
                 }
                 reply(std::move(kept));
@@ -257,7 +257,7 @@ void Follower::handle_check(const std::string& mint_id, const follow::Check& che
   const follow::Decision decision = list_.handle_check(mint_id, check, io::read_monotonic_clock());
   const auto after = list_.find(mint_id);
   if (after && after->state == follow::State::error && before->last_error != after->last_error) {
-    log::warn("{}: cannot see whether it is live: {}", mint_id, after->last_error);
+    log::warn("{}: cannot check whether the stream is live: {}", mint_id, after->last_error);
   }
   // Held, yet live: somebody may have started it by hand.
   if (check.outcome == follow::Outcome::live && after && after->held) notice_recording(mint_id);
@@ -267,14 +267,14 @@ void Follower::handle_check(const std::string& mint_id, const follow::Check& che
 void Follower::act(const std::string& mint_id, follow::Decision decision) {
   const auto request = requests_.find(mint_id);
   if (decision == follow::Decision::start && request != requests_.end()) {
-    log::info("{}: is live, and followed", mint_id);
+    log::info("{}: the followed stream is live, starting a recording", mint_id);
     recorder_.start(request->second, [this, mint_id](const Result<recording::Status>& started) {
       if (started) {
         list_.handle_started(mint_id, started->recording_id);
       } else if (!notice_recording(mint_id)) {
         const Error& error = started.error();
         const Instant now = io::read_monotonic_clock();
-        log::warn("{}: cannot be recorded: {}", mint_id, error.message);
+        log::warn("{}: cannot start a recording: {}", mint_id, error.message);
         error.code == ErrorCode::exhausted ? list_.handle_start_postponed(mint_id, error.message, now)
                                            : list_.handle_start_failed(mint_id, error.message, now);
       }
@@ -309,7 +309,8 @@ Result<void> Follower::handle_webhook(std::string_view authorization, std::strin
   if (config_.livekit_api_key.empty()) {
     count(api::WebhookOutcome::refused);
     return fail(ErrorCode::unsupported,
-                "webhooks are not taken: set livekit_api_key and livekit_api_secret to check them with");
+                "webhooks are not accepted: set livekit_api_key and livekit_api_secret, which are needed to "
+                "check their signatures");
   }
   auto event = livekit::read_webhook(authorization, body, config_.livekit_api_key, config_.livekit_api_secret,
                                      io::read_wall_clock());
@@ -394,7 +395,7 @@ void Follower::keep_revision() {
           .done =
               [](const Result<void>& saved) {
                 if (saved) return;
-                log::error("the state of follows is not kept for a restart: {}", saved.error().message);
+                log::error("cannot save the follow list: {}", saved.error().message);
               }});
 }
 

@@ -79,7 +79,7 @@ void Heir::close(const archive::Leftover& leftover) {
     log::error("{}", closed.error().message);
     return;
   }
-  log::warn("{}: was interrupted; what was recorded is whole, {} bytes at its end were no whole frame",
+  log::warn("{}: closed after an interruption; trimmed {} bytes of an incomplete frame",
             leftover.start.recording_id, leftover.trimmed);
 }
 
@@ -93,9 +93,9 @@ Inheritance take_inheritance(storage::Disk& disk, RunningFiles& running, const I
                              WallTime now) {
   Heir heir(disk, running, options, now);
   auto found = running.take_over();
-  if (!found) log::error("what was running cannot be gone on with: {}", found.error().message);
+  if (!found) log::error("cannot resume interrupted recordings: {}", found.error().message);
   if (found) {
-    for (const std::string& problem : found->problems) log::error("{}; it was put aside", problem);
+    for (const std::string& problem : found->problems) log::error("{}; the file was renamed", problem);
     for (RunningFiles::Kept& kept : found->kept) heir.take(std::move(kept));
   }
   const auto journals = archive::find_leftovers(disk, options.recordings);

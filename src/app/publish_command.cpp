@@ -264,7 +264,7 @@ class StatusLine {
         next_ == Instant{} ? 0 : static_cast<double>(totals.sent.bytes - bytes_) * 8e-6 / seconds;
     fmt::print(stderr,
                "{}{:02}:{:02}:{:02}  {} live  {} frames  {} packets  {:.2f} Mb/s  {} resent  {} key frames "
-               "asked{}{}",
+               "requested{}{}",
                terminal_ ? "\r\x1b[K" : "", elapsed / 3600, elapsed / 60 % 60, elapsed % 60, totals.live,
                totals.sent.frames, totals.sent.packets, rate, totals.sent.resent,
                totals.sent.key_frame_requests,
@@ -322,7 +322,7 @@ int run_publish(const PublishOptions& options) {
   auto source = open_source(options);
   if (!source) return complain(source.error().message);
   if (!(options.video && (*source)->video()) && !(options.audio && (*source)->audio())) {
-    return complain("nothing to publish: neither video nor audio is left");
+    return complain("nothing to publish: the source has neither video nor audio to send");
   }
   auto certificate = dtls::Certificate::generate();
   if (!certificate) return complain(certificate.error().message);

@@ -54,7 +54,7 @@ void RecordingTask::on_report(SessionReport report) {
 
 void RecordingTask::on_connection_lost(std::string why) {
   if (finishing_) return;
-  log::info("{}: the media connection is gone: {}", status_.recording_id, why);
+  log::info("{}: lost the media connection: {}", status_.recording_id, why);
   context_.on_connection_lost(*this, why);
 }
 

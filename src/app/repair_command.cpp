@@ -37,9 +37,9 @@ int run_repair(const RepairOptions& options) {
     return 1;
   }
   if (report->only_journal) {
-    fmt::print("{}: nothing is wrong with it; it has a journal now: {}\n", report->output, report->journal);
+    fmt::print("{}: no damage found; wrote its journal: {}\n", report->output, report->journal);
   } else {
-    fmt::print("{}: {} of {} bytes; {} frames and {} bytes were left out; its journal: {}\n", report->output,
+    fmt::print("{}: {} of {} bytes; left out {} frames and {} bytes; wrote its journal: {}\n", report->output,
                report->output_bytes, report->input_bytes, report->frames_left_out, report->left_out_bytes,
                report->journal);
   }

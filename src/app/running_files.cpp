@@ -38,14 +38,14 @@ Result<RunningRecording> parse(std::string_view text) {
   const json::value* kind = object == nullptr ? nullptr : object->if_contains("version");
   const json::value* request = object == nullptr ? nullptr : object->if_contains("request");
   if (kind == nullptr || *kind != version || request == nullptr) {
-    return fail(ErrorCode::invalid, "is not of version {}, or half written", version);
+    return fail(ErrorCode::invalid, "does not have version {}, or is incomplete", version);
   }
   auto parsed = api::parse_start_request({}, json::serialize(*request));
-  if (!parsed) return fail(ErrorCode::invalid, "has a wrong request: {}", parsed.error().message);
+  if (!parsed) return fail(ErrorCode::invalid, "has an invalid request: {}", parsed.error().message);
   RunningRecording running{.recording_id = text_of("recording_id"), .request = std::move(*parsed)};
   const auto source = std::ranges::find(source_names, text_of("source"));
   if (running.recording_id.empty() || source == source_names.end()) {
-    return fail(ErrorCode::invalid, "does not say which recording it is of");
+    return fail(ErrorCode::invalid, "does not name its recording");
   }
   running.source = static_cast<RunningRecording::Source>(source - source_names.begin());
   return running;

@@ -75,7 +75,7 @@ int run_serve(const Config& config) {
   std::thread control_thread([&] { control.run(); });
   const std::optional<int> signal = signals.wait_until(never);
   signals.exit_on_next();
-  log::info("stopping: finishing every file");
+  log::info("stopping: completing all files");
   std::promise<void> drained;
   control.post([&] {
     (*server)->stop();
@@ -88,9 +88,8 @@ int run_serve(const Config& config) {
   control.stop();
   control_thread.join();
   if (whole) return 0;
-  log::error(
-      "a disk did not take everything within {} ms; what is missing from the files is their last moments",
-      to_milliseconds(drain_limit));
+  log::error("shutdown timed out after {} ms with unwritten data; the ends of some files are missing",
+             to_milliseconds(drain_limit));
   std::fflush(nullptr);
   std::_Exit(1);
 }

@@ -98,13 +98,13 @@ Result<livekit::RoomAccess> Service::room_access(const api::StartRequest& reques
   const bool endpoint_names_server = endpoint_ && !config_.token_endpoint.server_url_pointer.empty();
   if (access.server_url.empty() && !endpoint_names_server) {
     return fail(ErrorCode::invalid,
-                "no LiveKit server to record {} from: set livekit_url, or give livekit_url in the request",
+                "no LiveKit server is configured for {}: set livekit_url, or send livekit_url in the request",
                 request.mint_id);
   }
   if (access.token.empty() && access.endpoint == nullptr && access.api_key.empty()) {
     return fail(ErrorCode::invalid,
-                "no way into the room of {}: set livekit_api_key and livekit_api_secret or "
-                "token_endpoint.url, or give a token",
+                "no credentials to join the room of {}: set livekit_api_key and livekit_api_secret or "
+                "token_endpoint.url, or send a token in the request",
                 request.mint_id);
   }
   return access;
@@ -140,7 +140,7 @@ Result<void> Service::admit(std::string_view mint_id, const recording::SessionOp
   const auto refusal = admission_.judge(machine_load(), transcoding(options));
   if (!refusal) return {};
   ++refused_[std::to_underlying(refusal->resource)];
-  return fail(ErrorCode::exhausted, "{} is not recorded: {}", mint_id, refusal->why);
+  return fail(ErrorCode::exhausted, "cannot record {}: {}", mint_id, refusal->why);
 }
 
 recording::SessionOptions Service::session_options(const api::StartRequest& request,
@@ -228,7 +228,7 @@ void Service::start(const api::StartRequest& request, Admit admit, StatusReply r
       reply(std::move(status));
       return;
     }
-    reply(fail(ErrorCode::conflict, "{} is being recorded already, as {}", request.mint_id,
+    reply(fail(ErrorCode::conflict, "{} is already being recorded, as {}", request.mint_id,
                running->task->status().recording_id));
     return;
   }
@@ -283,8 +283,8 @@ void Service::take_over() {
   for (const RunningRecording& recording : left.restarted) {
     start(recording.request, Admit::granted, [&](const Result<recording::Status>& started) {
       if (!started) {
-        log::error("{}, which was asked for before the restart: {}", recording.request.mint_id,
-                   started.error().message);
+        log::error("{}: cannot restart the recording that was requested before the restart: {}",
+                   recording.request.mint_id, started.error().message);
       }
     });
   }
@@ -296,7 +296,7 @@ void Service::resume(Inheritance::Resumable resumable) {
   const bool whip = running.source == RunningRecording::Source::whip;
   auto access = whip ? Result<livekit::RoomAccess>(livekit::RoomAccess{}) : room_access(request);
   if (!access) {
-    log::error("{} cannot be gone on with: {}", running.recording_id, access.error().message);
+    log::error("{}: cannot resume: {}", running.recording_id, access.error().message);
     forget(running.recording_id);
     const auto closed = archive::close_leftover(leftover, io::read_wall_clock());
     if (!closed) log::error("{}", closed.error().message);
@@ -310,7 +310,7 @@ void Service::resume(Inheritance::Resumable resumable) {
                                                      .first_pts = leftover.first_pts,
                                                      .end_pts = leftover.end_pts,
                                                      .end_wall = leftover.end_wall};
-  log::info("{}: goes on, {:.1f} s after its last media; {} bytes at its end were no whole frame",
+  log::info("{}: resumed {:.1f} s after its last media; trimmed {} bytes of an incomplete frame",
             running.recording_id, to_seconds(io::read_wall_clock() - leftover.end_wall), leftover.trimmed);
   Entry& entry = add(std::move(options));
   entry.request = request;
@@ -329,7 +329,7 @@ void Service::remember(Entry& entry, RunningRecording::Source source) {
       const auto of =
           std::ranges::find(entries_, id, [](const auto& each) { return each->task->status().recording_id; });
       if (!saved) {
-        log::warn("{} would not be gone on with after a restart: {}", id, saved.error().message);
+        log::warn("{}: will not be resumed after a restart: {}", id, saved.error().message);
       } else if (of != entries_.end()) {
         (*of)->running = *saved;
       }
@@ -363,13 +363,15 @@ void Service::start_participant(const api::StartRequest& request, const std::str
     });
     if (watcher == entries_.end()) return;
     if ((*watcher)->refused.insert(identity).second)
-      log::warn("{}: {} has to wait: {}", request.mint_id, identity, admitted.error().message);
+      log::warn("{}: cannot record participant {} yet: {}", request.mint_id, identity,
+                admitted.error().message);
     retry_.start(refused_again, [this] { start_refused_participants(); });
     return;
   }
   Entry& entry = add(std::move(options));
   entry.request = one;
-  log::info("{}: {} publishes, recorded as {}", request.mint_id, identity, entry.task->status().recording_id);
+  log::info("{}: recording participant {} as {}", request.mint_id, identity,
+            entry.task->status().recording_id);
   remember(entry, RunningRecording::Source::livekit);
   follow_room(entry, one, std::move(*access));
 }
@@ -412,7 +414,7 @@ void Service::stop(std::string_view mint_id, StatusListReply reply) {
   if (gathering->tasks.empty()) {
     auto known = status(mint_id);
     if (known.empty()) {
-      reply(fail(ErrorCode::not_found, "nothing is known of {}", mint_id));
+      reply(fail(ErrorCode::not_found, "no recording of {} is known", mint_id));
     } else {
       reply(std::vector{known.front()});
     }
@@ -484,7 +486,7 @@ void Service::protect(std::string recording_id, api::Protection protection, Prot
       storage::ProtectEvent{protection == api::Protection::on},
       [recording_id, reply = std::move(reply)](bool noted) mutable {
         if (noted) return reply({});
-        reply(fail(ErrorCode::conflict, "{} has no file yet, or is just ending; try again", recording_id));
+        reply(fail(ErrorCode::conflict, "{} has no file yet, or is ending; try again", recording_id));
       });
 }
 
@@ -504,7 +506,7 @@ void Service::mark(std::string mint_id, std::string text, MarkReply reply) {
           if (noted) gathering->ids.push_back(id);
           if (--gathering->missing > 0) return;
           if (!gathering->ids.empty()) return gathering->reply(std::move(gathering->ids));
-          gathering->reply(fail(ErrorCode::conflict, "{} has no file yet, or is just ending", mint_id));
+          gathering->reply(fail(ErrorCode::conflict, "{} has no file yet, or is ending; try again", mint_id));
         });
   }
   if (gathering->missing == 0) {
@@ -544,7 +546,7 @@ void Service::check_disk() {
       } else if (*space < config_.min_free.bytes) {
         disk_ = api::Readiness::disk_full;
         disk_problem_ =
-            fmt::format("only {} are free at {}, less than min_free ({}); make room or lower it",
+            fmt::format("only {} are free in {}, less than min_free ({}); free some space, or lower min_free",
                         format_byte_size({*space}), config_.recordings, format_byte_size(config_.min_free));
       } else {
         disk_ = api::Readiness::ready;
@@ -562,7 +564,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
   const bool publisher_back =
       entry != nullptr && (!entry->whip_session.empty() || entry->awaits_publisher) && !is_heard;
   if (entry != nullptr && !publisher_back) {
-    reply(fail(ErrorCode::conflict, "{} is being published or recorded already; end that first",
+    reply(fail(ErrorCode::conflict, "{} is already being published or recorded; stop that first",
                offer.mint_id));
     return;
   }
@@ -600,7 +602,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
 void Service::trickle(const std::string& session_id, whip::Fragment fragment, DoneReply reply) {
   Entry* entry = find_whip(session_id);
   if (entry == nullptr || !entry->task->active()) {
-    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    reply(fail(ErrorCode::not_found, "this WHIP session has ended"));
     return;
   }
   for (std::string& candidate : fragment.candidates)
@@ -611,7 +613,7 @@ void Service::trickle(const std::string& session_id, whip::Fragment fragment, Do
 void Service::restart_ice(const std::string& session_id, whip::Fragment fragment, IceReply reply) {
   Entry* entry = find_whip(session_id);
   if (entry == nullptr || !entry->task->active()) {
-    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    reply(fail(ErrorCode::not_found, "this WHIP session has ended"));
     return;
   }
   peer::IceDescription remote{{fragment.ufrag, fragment.pwd}, std::move(fragment.candidates)};
@@ -630,7 +632,7 @@ void Service::restart_ice(const std::string& session_id, whip::Fragment fragment
 void Service::close(const std::string& session_id, DoneReply reply) {
   Entry* entry = find_whip(session_id);
   if (entry == nullptr) {
-    reply(fail(ErrorCode::not_found, "this WHIP session is over"));
+    reply(fail(ErrorCode::not_found, "this WHIP session has ended"));
     return;
   }
   entry->task->finish("stream_ended",

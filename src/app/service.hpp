@@ -53,18 +53,18 @@ class Service final : public api::Recorder, public whip::Ingest {
   void trickle(const std::string& session_id, whip::Fragment fragment, DoneReply reply) override;
   void restart_ice(const std::string& session_id, whip::Fragment fragment, IceReply reply) override;
   void close(const std::string& session_id, DoneReply reply) override;
-  // Told of WHIP sessions that ended without a DELETE.
+  // Called for each WHIP session that ended without a DELETE.
   std::function<void(const std::string& session_id)> on_whip_session_over;
-  // Told of each recording once its media is over and its files are whole; an MP4's index may still be under
-  // way.
+  // Called for each recording once its media has ended and its files are complete; the index of an MP4 may
+  // still be in progress.
   std::function<void(const recording::Status& status)> on_recording_over;
 
   // From now on the recordings on disk are kept as configured: the catalog up to date, retention at work.
   void keep_archive() { archivist_.keep(); }
 
-  // Brings in order what other processes left in the folder: what was running goes on, if the configuration
-  // says so, else it is closed. From now on, what runs here would be gone on with after our own death. Once,
-  // before anything else is started; blocks.
+  // Recovers the recordings that earlier processes left in the folder: resumes those that were running, if
+  // the configuration allows it, and closes the others. From now on, running recordings can be resumed if
+  // this process dies. Call it once, before anything else is started; blocks.
   void take_over();
   enum class Drain : std::uint8_t { for_good, to_be_resumed };
   // Takes no more, ends every recording, then calls back: all files are whole.

@@ -11,7 +11,7 @@ std::vector<turn::Server> to_turn_servers(const std::vector<livekit::IceServer>&
       if (const auto target = turn::parse_url(url)) {
         relays.push_back({*target, server.username, server.credential});
       } else {
-        log::debug("an ICE server that LiveKit names is left out: {}", target.error().message);
+        log::debug("ignored an ICE server that LiveKit names: {}", target.error().message);
       }
     }
   }

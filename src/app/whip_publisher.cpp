@@ -85,8 +85,8 @@ void WhipPublisher::handle_answer(Result<HttpResponse> response) {
   const bool abandoned = phase_ == Phase::abandoned;
   if (!response || response->status != created) {
     if (abandoned) return detach();
-    return fail(response ? fmt::format("the server refused the stream with status {}: {}", response->status,
-                                       one_line(response->body))
+    return fail(response ? fmt::format("the server rejected the stream with HTTP status {}: {}",
+                                       response->status, one_line(response->body))
                          : response.error().message);
   }
   phase_ = Phase::connecting;

@@ -49,7 +49,7 @@ void Catalog::open_index() {
   unfinished_.clear();
   auto opened = open_file(index_path_, folder_);
   if (!opened && opened.error().code == ErrorCode::invalid) {
-    log::warn("the catalog is damaged, and is made anew from the journals: {}", opened.error().message);
+    log::warn("catalog is damaged, rebuilding it from the journals: {}", opened.error().message);
     std::error_code error;
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(index_path_ + suffix, error);
     opened = open_file(index_path_, folder_);
@@ -64,7 +64,7 @@ void Catalog::open_index() {
 
 void Catalog::go_on_in_memory(const Error& why) {
   if (problem_ != why.message) {
-    log::warn("the catalog is in memory, and made from the journals at each start: {}", why.message);
+    log::warn("catalog is in memory only, and is rebuilt from the journals at each start: {}", why.message);
   }
   problem_ = why.message;
   if (auto in_memory = Index::open(Index::memory, folder_)) index_ = std::move(*in_memory);
@@ -77,7 +77,7 @@ void Catalog::try_file_again(WallTime now) {
   file_again_at_ = now + retry_interval;
   auto opened = open_file(index_path_, folder_);
   if (!opened) return;
-  log::info("the catalog is in its file again: {}", index_path_);
+  log::info("catalog is back on disk: {}", index_path_);
   problem_.clear();
   in_line_ = false;
   unfinished_.clear();
@@ -97,7 +97,7 @@ template <typename Value>
 Result<Value> Catalog::with_index(const std::function<Result<Value>()>& act) {
   if (!index_) open_index();
   for (int attempt = 0;; ++attempt) {
-    if (!index_) return fail(ErrorCode::io, "{}: no memory for a catalog: {}", folder_, problem_);
+    if (!index_) return fail(ErrorCode::io, "{}: no memory for the catalog: {}", folder_, problem_);
     auto result = act();
     // From the file to the file made anew, and then to memory.
     if (result || !is_index_error(result.error()) || attempt == 2) return result;
@@ -172,7 +172,7 @@ Result<void> Catalog::bring_in_line(WallTime now, Depth depth, const Progress& p
   };
   std::vector<IndexedJournal> put;
   for (std::size_t done = 0; done < to_read.size();) {
-    if (stopped_) return fail(ErrorCode::io, "{}: the service ends", folder_);
+    if (stopped_) return fail(ErrorCode::io, "{}: the service is shutting down", folder_);
     const DirectoryEntry& entry = *to_read[done];
     put.push_back(read(entry.name, state_of(entry), size_of));
     ++done;

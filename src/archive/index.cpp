@@ -78,8 +78,9 @@ Result<std::unique_ptr<Index>> Index::open(const std::string& path, const std::s
   if (!version) return std::unexpected(version.error());
   const int found = std::atoi(version->c_str());
   if (found > schema_version) {
-    return fail(ErrorCode::conflict, "{} is of a newer holdfast (schema {}, this one knows {})", path, found,
-                schema_version);
+    return fail(ErrorCode::conflict,
+                "{} was written by a newer holdfast (schema {}, this version supports {}): use that version",
+                path, found, schema_version);
   }
   const auto check = database->value("PRAGMA quick_check(1)");
   if (!check) return std::unexpected(check.error());

@@ -142,7 +142,7 @@ Result<container::WholePart> Mender::mend(const Part& part, const std::string& p
   }
   const auto format = container::parse_format(part.event.format);
   if (!format)
-    return fail(ErrorCode::invalid, "{}: the journal calls its format {}", path, part.event.format);
+    return fail(ErrorCode::invalid, "{}: its journal names an unknown format {}", path, part.event.format);
   auto found = container::find_whole_part(
       *format, entry->size,
       [&](std::uint64_t offset, std::uint64_t size) { return disk_.read(path, offset, size); });
@@ -224,7 +224,8 @@ Result<std::optional<Leftover>> take_over(Disk& disk, const std::string& directo
   storage::JournalReader reader([&](storage::JournalEntry&& entry) { story.take(std::move(entry)); });
   if (auto read = storage::read_journal(disk, path, reader); !read) return std::unexpected(read.error());
   if (!story.start) {
-    return fail(ErrorCode::invalid, "{} is no journal of a recording: it has no start; move it elsewhere",
+    return fail(ErrorCode::invalid,
+                "{} is not the journal of a recording: it has no start event; move it to another folder",
                 path);
   }
   if (story.end_reason && (resumable_end.empty() || *story.end_reason != resumable_end)) return std::nullopt;

@@ -53,32 +53,34 @@ std::string_view to_string(What what) {
 std::string_view advice(What what) {
   switch (what) {
     case What::checksum:
-      return "take the file from a copy; if there is none, holdfast repair saves what is around these bytes";
+      return "restore the file from a copy; without a copy, holdfast repair salvages the media around these "
+             "bytes";
     case What::structure:
     case What::continuity:
     case What::tables:
     case What::clock:
     case What::times:
     case What::random_access:
-      return "take the file from a copy, or have holdfast repair make one that plays";
+      return "restore the file from a copy, or run holdfast repair to write a playable file";
     case What::size:
-      return "take the file from a copy; holdfast repair makes the most of what is here";
+      return "restore the file from a copy; without a copy, holdfast repair salvages the media that is "
+             "present";
     case What::missing_part:
-      return "put the file back beside its journal, under this name";
+      return "put the file back into the folder of its journal, with this name";
     case What::checksum_chain:
     case What::journal_line:
     case What::journal_order:
-      return "take the journal from a copy; the media may be whole all the same";
+      return "restore the journal from a copy; the media may still be undamaged";
     case What::hole:
     case What::frames:
     case What::ledger:
-      return "compare with a copy: media may have been cut out";
+      return "compare the file with a copy: media may have been cut out";
     case What::tail:
-      return "nothing, or holdfast repair for a file without that end";
+      return "no action needed; holdfast repair writes a file without this tail";
     case What::no_journal:
-      return "holdfast repair writes a journal, so that later damage is found";
+      return "run holdfast repair to write a journal, so that later damage can be found";
     case What::version:
-      return "verify with the Holdfast that made it";
+      return "verify with the Holdfast version that wrote it";
     case What::unsafe:
     case What::trimmed:
       return {};

@@ -19,7 +19,7 @@ Result<Inspection> inspect_bare(storage::Disk& disk, const Target& target, const
   found.findings = std::move(report.findings);
   const PartReport& part = found.parts.at(0);
   if (part.format.empty()) {
-    return fail(ErrorCode::invalid, "{} is neither MPEG-TS nor MP4 nor Matroska", report.name);
+    return fail(ErrorCode::invalid, "{} is not MPEG-TS, MP4 or Matroska", report.name);
   }
   found.bytes = part.bytes;
   found.first = part.structure.first.value_or(found.first);

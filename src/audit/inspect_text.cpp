@@ -59,13 +59,13 @@ class Text {
     line("start", fmt::format("{} by {}", format_rfc3339(journal.started), journal.start.program));
     line("stream", journal.start.participant.empty()
                        ? journal.start.mint_id
-                       : fmt::format("{}, of {}", journal.start.mint_id, journal.start.participant));
+                       : fmt::format("{}, participant {}", journal.start.mint_id, journal.start.participant));
   }
 
   void write_parts() {
     const auto count = it_.parts.size();
-    line("files", it_.journal ? fmt::format("{}, {} bytes, {} of them known to be on stable storage", count,
-                                            it_.bytes, it_.durable_bytes)
+    line("files", it_.journal ? fmt::format("{}, {} bytes, of which {} are known to be on stable storage",
+                                            count, it_.bytes, it_.durable_bytes)
                               : fmt::format("{}, {} bytes", count, it_.bytes));
     for (std::size_t i = 0; i < std::min(count, most_listed); ++i) {
       const PartReport& part = it_.parts[i];
@@ -96,7 +96,7 @@ class Text {
                        seconds(track.damaged_ticks), track.damaged_frames));
     }
     if (track.filler_frames > 0) {
-      more(fmt::format("filled: {} frames of our own, {:.1f} s", track.filler_frames,
+      more(fmt::format("filled: {} inserted frames, {:.1f} s", track.filler_frames,
                        seconds(track.filler_ticks)));
     }
     if (track.mute_count > 0) {
@@ -105,7 +105,7 @@ class Text {
       more(fmt::format("muted: {} times, {:.1f} s", track.mute_count, seconds(muted)));
     }
     if (track.size_changes > 0) {
-      std::string sizes = fmt::format("{} other sizes:", track.size_changes);
+      std::string sizes = fmt::format("{} size changes:", track.size_changes);
       for (std::size_t i = 0; i < std::min(track.sizes.size(), most_listed); ++i) {
         const SizeChange& size = track.sizes[i];
         sizes += fmt::format(" {}x{} at {}", size.width, size.height, format_media_time(size.pts));
@@ -113,7 +113,7 @@ class Text {
       more(sizes);
     }
     if (const auto drift = drift_ppm(track))
-      more(fmt::format("clock: {:+.1f} ppm against the publisher's", *drift));
+      more(fmt::format("clock: {:+.1f} ppm relative to the publisher's clock", *drift));
   }
 
   void write_ledger(const storage::LedgerEvent& ledger) {
@@ -159,7 +159,7 @@ class Text {
   void write_rest(const JournalFacts& journal) {
     for (const auto& [cause, count] : journal.reconnects)
       line("reconnects", fmt::format("{}: {}", cause, count));
-    if (journal.resumed > 0) line("resumed", fmt::format("{} times, by a new process", journal.resumed));
+    if (journal.resumed > 0) line("resumed", fmt::format("{} times, each by a new process", journal.resumed));
     for (const std::string& note : journal.format_notes) line("format", note);
     for (const std::string& error : journal.disk_errors) line("disk", error);
     for (std::size_t i = 0; i < std::min(journal.markers.size(), most_listed); ++i) {
@@ -167,9 +167,9 @@ class Text {
            fmt::format("{}: {}", format_media_time(journal.markers[i].first), journal.markers[i].second));
     }
     if (const auto behind = sound_behind_ms(journal)) {
-      line("sound", fmt::format("{:+.1f} ms behind its picture, by the publisher's clock", *behind));
+      line("sound", fmt::format("{:+.1f} ms behind the picture, by the publisher's clock", *behind));
     }
-    if (journal.protect) line("protected", "retention leaves it alone");
+    if (journal.protect) line("protected", "retention will not delete it");
   }
 
   const Inspection& it_;

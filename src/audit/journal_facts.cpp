@@ -32,20 +32,22 @@ class Reading {
     if (TrackStory* track = track_of(step.track)) track->clock_steps += step.ticks;
   }
   void read(const StartEvent& start) {
-    if (has_start_) return order("a second start");
+    if (has_start_) return order("a second start event");
     has_start_ = true;
     facts_.start = start;
     if (start.journal > journal_version) {
-      note(What::version, fmt::format("a journal of version {}, by {}", start.journal, start.program));
+      note(What::version, fmt::format("the journal has version {}, written by {}: this version of Holdfast "
+                                      "may not understand all of it",
+                                      start.journal, start.program));
     }
   }
   void read(const PartEvent& part) {
     if (part.number != static_cast<int>(facts_.parts.size()) + 1) {
       order(fmt::format("part {} follows part {}", part.number, facts_.parts.size()));
     }
-    if (facts_.end) order("a part after the end");
+    if (facts_.end) order("a part event after the end event");
     if (part.file.empty() || part.file.find('/') != std::string::npos) {
-      return order("a part whose name is none");
+      return order("a part event without a valid file name");
     }
     if (facts_.parts.size() >= JournalFacts::max_parts) return;
     facts_.parts.push_back({.number = part.number,
@@ -106,11 +108,12 @@ class Reading {
   void read(const LedgerEvent& ledger) {
     const std::uint64_t sum = ledger.written + ledger.lost + ledger.dropped + ledger.pending;
     if (ledger.expected != sum) {
-      findings_.add({.what = What::ledger,
-                     .file = facts_.path,
-                     .pts = pts_,
-                     .detail = fmt::format("line {}: track {} expected {} packets, and accounts for {}",
-                                           number_, ledger.track, ledger.expected, sum)});
+      findings_.add(
+          {.what = What::ledger,
+           .file = facts_.path,
+           .pts = pts_,
+           .detail = fmt::format("line {}: track {} expected {} packets, but its counts add up to {}",
+                                 number_, ledger.track, ledger.expected, sum)});
     }
     if (TrackStory* track = track_of(ledger.track)) track->ledger = ledger;
   }
@@ -153,7 +156,7 @@ class Reading {
   void read(const ChecksumEvent& checksum) {
     PartStory* part = part_of(checksum.part);
     if (part == nullptr)
-      return order(fmt::format("a checksum of part {}, which did not begin", checksum.part));
+      return order(fmt::format("a checksum of part {}, which has no part event", checksum.part));
     if (checksum.from != part->checksummed_to || checksum.to <= checksum.from) {
       findings_.add(
           {.what = What::checksum_chain,
@@ -161,8 +164,9 @@ class Reading {
            .from = std::min(part->checksummed_to, checksum.from),
            .to = std::max(part->checksummed_to, checksum.from),
            .pts = pts_,
-           .detail = fmt::format("line {}: a checksum of part {} from {} to {} follows one up to {}", number_,
-                                 checksum.part, checksum.from, checksum.to, part->checksummed_to)});
+           .detail = fmt::format("line {}: a checksum of part {} covers bytes {} to {}, but the checksum "
+                                 "before it ends at byte {}",
+                                 number_, checksum.part, checksum.from, checksum.to, part->checksummed_to)});
     }
     ++part->checksums;
     part->checksummed_to = std::max(part->checksummed_to, checksum.to);
@@ -191,7 +195,7 @@ class Reading {
   void read(const storage::RemovedEvent&) {}
   void read(const storage::RemovalDoneEvent&) {}
   void read(const EndEvent& end) {
-    if (facts_.end) return order("a second end");
+    if (facts_.end) return order("a second end event");
     facts_.end = end;
     facts_.end_pts = pts_;
   }
@@ -274,28 +278,28 @@ Result<JournalFacts> read_journal_facts(Disk& disk, const std::string& path, Fin
     const auto tail = disk.read(path, reader.whole_size(), longest);
     if (tail && is_changed_end(as_text(*tail))) {
       ++facts.damaged_lines;
-      fault(What::journal_line, "the last line does not end where it says");
+      fault(What::journal_line, "the last line is not as long as it states");
     } else {
       findings.add({.what = What::tail,
                     .severity = Severity::note,
                     .file = path,
                     .from = reader.whole_size(),
-                    .detail = "the journal ends in half a line"});
+                    .detail = "the last line of the journal is incomplete"});
     }
   }
   if (reader.first_bad_line() != 0) {
-    fault(What::journal_line,
-          fmt::format("line {} is not what was written; in all {} lines were changed and {} "
-                      "are missing or out of order",
-                      reader.first_bad_line(), reader.damaged(), reader.missing()));
+    fault(
+        What::journal_line,
+        fmt::format("line {} was changed; in total {} lines were changed and {} are missing or out of order",
+                    reader.first_bad_line(), reader.damaged(), reader.missing()));
   } else if (!reading.has_start()) {
-    fault(What::journal_order, "the journal has no start");
+    fault(What::journal_order, "the journal has no start event");
   }
   if (reader.unknown() > 0) {
     findings.add({.what = What::version,
                   .severity = Severity::note,
                   .file = path,
-                  .detail = fmt::format("{} lines of a newer version were passed over", reader.unknown())});
+                  .detail = fmt::format("skipped {} lines of a newer version", reader.unknown())});
   }
   return facts;
 }

@@ -127,7 +127,7 @@ std::size_t MkvReader::read_header(Bytes bytes) {
   if (lost_at_) {
     if (gathered_.size() > 4) gathered_.erase(gathered_.begin());
     if (gathered_.size() < 4 || load_u32(gathered_.data()) != cluster) return 1;
-    fault(What::structure, *lost_at_, "{} bytes are no elements", offset_ - 4 - *lost_at_);
+    fault(What::structure, *lost_at_, "{} bytes are not Matroska elements", offset_ - 4 - *lost_at_);
     lost_at_.reset();
   }
   const std::uint64_t begin = offset_ - gathered_.size();
@@ -152,7 +152,7 @@ std::size_t MkvReader::read_header(Bytes bytes) {
   const std::uint64_t limit = open_.empty() ? unknown : open_.back().end;
   const bool fits =
       size.all_ones ? id == segment || id == cluster : size.value <= limit - std::min(limit, offset_);
-  if (!known || !fits) return lose("an element that cannot be"), 1;
+  if (!known || !fits) return lose("an element with impossible contents"), 1;
   gathered_.clear();
   begin_element(id, begin, size.all_ones ? unknown : offset_ + size.value);
   return 1;
@@ -283,7 +283,7 @@ void MkvReader::read_block(Bytes head) {
   if (track == tracks_.end() || !cluster_time_) {
     broken_ = true;
     return fault(What::structure, leaf_.begin, "a block of track {}, {}", number.value,
-                 cluster_time_ ? "which is in no header" : "without a time");
+                 cluster_time_ ? "which no header declares" : "which has no timestamp");
   }
   const auto relative = static_cast<std::int16_t>(load_u16(head.data() + number.length));
   const std::int64_t units = std::max<std::int64_t>(static_cast<std::int64_t>(*cluster_time_) + relative, 0);
@@ -292,7 +292,7 @@ void MkvReader::read_block(Bytes head) {
   const TrackStructure& seen = structure_.tracks[track->second.index];
   const media::Ticks back = seen.last_pts ? *seen.last_pts - pts : -1;
   if (seen.kind == media::Kind::audio ? back >= 0 : back > furthest_back) {
-    irregular(What::times, leaf_.begin, "track {}: times go back by {} ms", number.value, back / 90);
+    irregular(What::times, leaf_.begin, "track {}: timestamps go back by {} ms", number.value, back / 90);
   }
   const bool key = seen.kind == media::Kind::audio || (is_simple && (head[number.length + 2] & 0x80) != 0);
   const media::Ticks duration = seen.codec == "opus" ? media::ticks_per_second / 50 : 0;
@@ -301,7 +301,7 @@ void MkvReader::read_block(Bytes head) {
 
 void MkvReader::finish(Ending ending) {
   if (lost_at_) {
-    fault(What::structure, *lost_at_, "{} bytes up to the end are no elements", offset_ - *lost_at_);
+    fault(What::structure, *lost_at_, "the last {} bytes are not Matroska elements", offset_ - *lost_at_);
     return;
   }
   const bool between = state_ == State::header && gathered_.empty();
@@ -309,11 +309,11 @@ void MkvReader::finish(Ending ending) {
   if (!between || cluster_begin_ || open_.size() > 1) {
     const auto severity = ending == Ending::whole ? Severity::fault : Severity::note;
     report(ending == Ending::whole ? What::structure : What::tail, severity, structure_.whole_bytes,
-           fmt::format("ends within a cluster: {} bytes at the end are not whole",
+           fmt::format("the file ends within a cluster: the last {} bytes are incomplete",
                        offset_ - structure_.whole_bytes));
   }
   if (structure_.tracks.empty()) {
-    fault(What::structure, 0, "no header with tracks: nothing can be played");
+    fault(What::structure, 0, "no header with tracks: the file cannot be played");
   }
   if (!has_header_) keep(0, structure_.whole_bytes);
 }

@@ -98,7 +98,7 @@ std::size_t Mp4Reader::read_header(Bytes bytes) {
       gathered_.erase(gathered_.begin(), gathered_.begin() + 1);
       return used;
     }
-    fault(What::structure, *lost_at_, "{} bytes are no boxes", begin - *lost_at_);
+    fault(What::structure, *lost_at_, "{} bytes are not MP4 boxes", begin - *lost_at_);
     lost_at_.reset();
   }
   if (size == 1 && want == least) return used;
@@ -109,7 +109,7 @@ std::size_t Mp4Reader::read_header(Bytes bytes) {
       open_end || (size >= header && size <= (open_.empty() ? to_the_end : open_.back().end) - begin);
   const bool known = !open_.empty() || std::ranges::find(top_level, type) != top_level.end();
   if (!fits || !known) {
-    lose("a box that cannot be");
+    lose("a box with impossible contents");
     gathered_.resize(least);
     gathered_.erase(gathered_.begin(), gathered_.begin() + 1);
     return used;
@@ -131,7 +131,7 @@ void Mp4Reader::lose(const char* why) {
 bool Mp4Reader::begin_box(std::uint32_t type, std::uint64_t begin, std::uint64_t end) {
   const Box box{type, begin, end};
   if (open_.empty() && type != mdat && fragment_) {
-    fault(What::structure, fragment_->begin, "a fragment without its media");
+    fault(What::structure, fragment_->begin, "a fragment without media");
     fragment_.reset();
   }
   if (type == moof && open_.empty()) {
@@ -156,7 +156,7 @@ bool Mp4Reader::begin_box(std::uint32_t type, std::uint64_t begin, std::uint64_t
     if (end - offset_ <= max_gathered) {
       state_ = State::gather;
     } else {
-      fault(What::structure, begin, "a box {} of {} bytes is left out", name_of(type), end - begin);
+      fault(What::structure, begin, "ignored a box {} of {} bytes", name_of(type), end - begin);
       if (fragment_) fragment_->broken = true;
     }
   }
@@ -195,10 +195,10 @@ void Mp4Reader::begin_media(const Box& box) {
   media_end_ = std::max(media_end_, box.end);
   if (!fragment_ || fragment_->promised == 0) return;
   if (fragment_->lowest < offset_ || fragment_->highest > box.end) {
-    fault(What::structure, fragment_->begin, "a fragment points out of its media");
+    fault(What::structure, fragment_->begin, "a fragment points outside its media");
     fragment_->broken = true;
   } else if (fragment_->promised != box.end - offset_) {
-    irregular(What::structure, fragment_->begin, "a fragment promises {} bytes of media and has {}",
+    irregular(What::structure, fragment_->begin, "a fragment declares {} bytes of media and has {}",
               fragment_->promised, box.end - offset_);
   }
 }
@@ -250,7 +250,8 @@ void Mp4Reader::read_leaf(Bytes body) {
       run_.decode_time = version == 1 ? reader.read_u64() : reader.read_u32();
       auto& last = run_.track->last_decode_time;
       if (last && run_.decode_time <= *last) {
-        fault(What::times, leaf_.begin, "track {}: a fragment's time does not rise", run_.track->id);
+        fault(What::times, leaf_.begin, "track {}: the timestamp of a fragment does not increase",
+              run_.track->id);
       }
       last = run_.decode_time;
       break;
@@ -261,7 +262,7 @@ void Mp4Reader::read_leaf(Bytes body) {
     default:
       return;
   }
-  if (!reader.ok()) fault(What::structure, leaf_.begin, "a box {} that is too short", name_of(leaf_.type));
+  if (!reader.ok()) fault(What::structure, leaf_.begin, "a box {} is too short", name_of(leaf_.type));
 }
 
 void Mp4Reader::read_sample_description(Bytes body) {
@@ -280,7 +281,7 @@ void Mp4Reader::read_sample_description(Bytes body) {
     reader.skip(6);
     described_.sample_rate = static_cast<int>(reader.read_u32() >> 16);
   }
-  if (!reader.ok()) return fault(What::structure, leaf_.begin, "a sample description that is too short");
+  if (!reader.ok()) return fault(What::structure, leaf_.begin, "a sample description is too short");
   const bool h264 = format == fourcc("avc1") || format == fourcc("avc3");
   described_.codec = h264                       ? "h264"
                      : format == fourcc("mp4a") ? "aac"
@@ -301,7 +302,7 @@ void Mp4Reader::add_track() {
     structure_.first = media::ticks_per_second;
     structure_.last = std::max(structure_.last.value_or(0), *described_.last_pts);
     if (building_.timed_samples != building_.samples) {
-      fault(What::structure, offset_, "track {}: times for {} frames, and sizes for {}", building_.id,
+      fault(What::structure, offset_, "track {}: timestamps for {} frames, but sizes for {}", building_.id,
             building_.timed_samples, building_.samples);
     }
   }
@@ -323,12 +324,12 @@ void Mp4Reader::read_fragment_header(ByteReader reader) {
   run_.duration = (flags & tf_duration) != 0 ? reader.read_u32() : run_.track->default_duration;
   run_.size = (flags & tf_size) != 0 ? reader.read_u32() : run_.track->default_size;
   run_.flags = (flags & tf_flags) != 0 ? reader.read_u32() : run_.track->default_flags;
-  if (!reader.ok()) fault(What::structure, leaf_.begin, "a fragment header that is too short");
+  if (!reader.ok()) fault(What::structure, leaf_.begin, "a fragment header is too short");
 }
 
 void Mp4Reader::read_run(ByteReader reader) {
   if (run_.track == nullptr || !fragment_) {
-    return irregular(What::structure, leaf_.begin, "samples of a track that is in no header");
+    return irregular(What::structure, leaf_.begin, "samples of a track that no header declares");
   }
   const std::uint32_t flags = reader.read_u32() & 0xffffff;
   const std::uint32_t count = reader.read_u32();
@@ -368,7 +369,7 @@ void Mp4Reader::read_run(ByteReader reader) {
   fragment_->highest = std::max(fragment_->highest, at);
   if (!reader.ok()) {
     fragment_->broken = true;
-    fault(What::structure, leaf_.begin, "a run of samples that is too short");
+    fault(What::structure, leaf_.begin, "a run of samples is too short");
   }
 }
 
@@ -430,22 +431,22 @@ void Mp4Reader::finish(Ending ending) {
       lost_at_ || !open_.empty() || state_ != State::header || !gathered_.empty() || fragment_;
   const bool open_end = state_ != State::header && leaf_.end == to_the_end;
   if (lost_at_) {
-    fault(What::structure, *lost_at_, "{} bytes up to the end are no boxes", offset_ - *lost_at_);
+    fault(What::structure, *lost_at_, "the last {} bytes are not MP4 boxes", offset_ - *lost_at_);
   } else if (within && !open_end) {
     const auto severity = ending == Ending::whole ? Severity::fault : Severity::note;
     report(ending == Ending::whole ? What::structure : What::tail, severity, structure_.whole_bytes,
-           fmt::format("ends within a {}: {} bytes at the end are not whole", has_movie_ ? "fragment" : "box",
-                       offset_ - structure_.whole_bytes));
+           fmt::format("the file ends within a {}: the last {} bytes are incomplete",
+                       has_movie_ ? "fragment" : "box", offset_ - structure_.whole_bytes));
   }
   if (!has_movie_) {
-    fault(What::structure, 0, "no index and no header (moov): nothing can be played");
+    fault(What::structure, 0, "no index and no header (moov): the file cannot be played");
   } else if (structure_.has_index && !has_fragments_) {
     std::uint64_t promised = 0;
     for (const Track& track : tracks_) promised += track.sample_bytes;
     if (chunks_ && (chunks_->first < media_begin_ || chunks_->second >= media_end_)) {
-      fault(What::structure, 0, "the index points out of the media");
+      fault(What::structure, 0, "the index points outside the media");
     } else if (promised > media_end_ - std::min(media_begin_, media_end_)) {
-      fault(What::structure, 0, "the index promises {} bytes of media, and there are {}", promised,
+      fault(What::structure, 0, "the index declares {} bytes of media, but the file has {}", promised,
             media_end_ - std::min(media_begin_, media_end_));
     }
   }

@@ -38,8 +38,7 @@ class Repairing {
 
   Result<RepairReport> run() {
     if (storage::base_of_journal(input_.file())) {
-      return fail(ErrorCode::invalid, "{} is a journal: say which of its files is to be repaired",
-                  options_.input);
+      return fail(ErrorCode::invalid, "{} is a journal: name the media file to repair", options_.input);
     }
     if (auto found = look_at_input(); !found) return std::unexpected(found.error());
     const auto head = disk_.read(options_.input, 0, 1 << 16);
@@ -49,8 +48,7 @@ class Repairing {
     } else if (is_annex_b(*head)) {
       raw_ = true;
     } else {
-      return fail(ErrorCode::invalid, "{} is neither MPEG-TS nor MP4 nor Matroska nor raw H.264",
-                  options_.input);
+      return fail(ErrorCode::invalid, "{} is not MPEG-TS, MP4, Matroska or raw H.264", options_.input);
     }
     if (auto judged = judge_input(); !judged) return std::unexpected(judged.error());
     if (auto named = name_output(); !named) return std::unexpected(named.error());
@@ -58,7 +56,7 @@ class Repairing {
     report_.output_bytes = output_->size();
     report_.structure = output_->structure();
     if (!report_.structure.first) {
-      return fail(ErrorCode::invalid, "{} has no whole frame: nothing can be saved", options_.input);
+      return fail(ErrorCode::invalid, "{} has no complete frame: nothing can be salvaged", options_.input);
     }
     if (auto finished = output_->finish(); !finished) return std::unexpected(finished.error());
     report_.structure = output_->structure();
@@ -72,7 +70,7 @@ class Repairing {
     if (!targets) return std::unexpected(targets.error());
     target_ = targets->at(0);
     if (targets->size() != 1 || (target_.journal.empty() && target_.file != input_.file())) {
-      return fail(ErrorCode::invalid, "{} is a folder: say which file is to be repaired", options_.input);
+      return fail(ErrorCode::invalid, "{} is a folder: name the file to repair", options_.input);
     }
     const auto sizes = list_files(disk_, input_.folder);
     if (!sizes) return std::unexpected(sizes.error());
@@ -82,7 +80,8 @@ class Repairing {
     if (target_.journal.empty()) return {};
     const std::string journal = target_.folder + target_.journal;
     if (storage::is_locked(disk_, journal)) {
-      return fail(ErrorCode::conflict, "{} is being recorded: repair it when that has ended", options_.input);
+      return fail(ErrorCode::conflict, "{} is being recorded: repair it after the recording has ended",
+                  options_.input);
     }
     Findings ignored;
     auto facts = read_journal_facts(disk_, journal, ignored);
@@ -145,7 +144,8 @@ class Repairing {
       if (finding.what != What::checksum || finding.file != options_.input) continue;
       changed_.push_back(finding);
       report_.remarks.push_back(
-          fmt::format("bytes {} to {} of the input are not what was written; what of them plays was kept",
+          fmt::format("bytes {} to {} of the input were changed after they were written; playable media in "
+                      "this range was kept",
                       *finding.from, *finding.to));
     }
   }
@@ -159,7 +159,7 @@ class Repairing {
     } else if (!options_.output.empty()) {
       output_path_ = Path::of(options_.output);
       if (output_path_.extension != '.' + extension) {
-        return fail(ErrorCode::invalid, "the output must end in .{}, as what is made", extension);
+        return fail(ErrorCode::invalid, "the name of the output must end in .{}", extension);
       }
     } else {
       output_path_ = {input_.folder, input_.stem + "_repaired", '.' + extension};
@@ -168,7 +168,7 @@ class Repairing {
     report_.journal = output_path_.folder + storage::journal_name(output_path_.stem);
     if (!report_.only_journal) {
       if (report_.output == options_.input) {
-        return fail(ErrorCode::conflict, "{} is the input, which is never written to: choose another name",
+        return fail(ErrorCode::conflict, "{} is the input, which repair never changes: choose another name",
                     report_.output);
       }
       if (auto free = make_room(report_.output); !free) return free;
@@ -179,12 +179,11 @@ class Repairing {
   Result<void> make_room(const std::string& path) {
     if (!disk_.read(path, 0, 1)) return {};
     if (!options_.overwrite) {
-      return fail(ErrorCode::conflict, "{} exists: choose another name, or have it replaced (--overwrite)",
-                  path);
+      return fail(ErrorCode::conflict, "{} exists: choose another name, or replace it (--overwrite)", path);
     }
     if (journal_ && path == journal_->path) {
       return fail(ErrorCode::conflict,
-                  "{} is the input's journal, which is never written to: choose another name", path);
+                  "{} is the journal of the input, which repair never changes: choose another name", path);
     }
     return {};
   }
@@ -230,7 +229,7 @@ class Repairing {
     if (!read) return read;
     repairing.finish();
     if (!repairing.has_tables()) {
-      return fail(ErrorCode::invalid, "{} has no program tables (PAT, PMT): nothing can be saved",
+      return fail(ErrorCode::invalid, "{} has no program tables (PAT, PMT): nothing can be salvaged",
                   options_.input);
     }
     for (const TsRepair::Stream& stream : repairing.streams()) {
@@ -244,7 +243,7 @@ class Repairing {
   Result<void> copy_kept() {
     std::uint64_t reached = 0;
     const auto skip = [&](std::uint64_t to) {
-      if (to > reached) left_out({reached, to, std::nullopt, "not whole"});
+      if (to > reached) left_out({reached, to, std::nullopt, "incomplete"});
     };
     for (const auto& [from, to] : kept_) {
       skip(from);
@@ -260,7 +259,7 @@ class Repairing {
     const auto existing = options_.overwrite ? container::Existing::replace : container::Existing::keep;
     const auto exported = container::export_mp4(options_.input, report_.output, existing);
     if (!exported) return std::unexpected(exported.error());
-    report_.remarks.push_back("the index was made anew from what could be read");
+    report_.remarks.push_back("the index was rebuilt from the media that could be read");
     report_.frames_left_out += exported->damaged;
     output_ = std::make_unique<NewFile>(disk_, report_.output, reader_of_output());
     for (std::uint64_t at = 0; at < exported->bytes;) {
@@ -289,14 +288,13 @@ class Repairing {
     const ByteVector parameter_sets = scout.parameter_sets();
     if (parameter_sets.empty() || units == 0) {
       return fail(ErrorCode::invalid,
-                  "{}: no picture, or no parameter sets (SPS, PPS), without which none can be shown",
+                  "{}: no picture, or no parameter sets (SPS, PPS), which are needed to decode pictures",
                   options_.input);
     }
     if (bidirectional > 0) {
       return fail(ErrorCode::unsupported,
-                  "{} has B pictures, which are shown in another order than they are stored, and raw H.264 "
-                  "has no times: "
-                  "make it with ffmpeg -r RATE -i {} OUT.mp4",
+                  "{} has B-frames, whose display order differs from the stored order, and raw H.264 has no "
+                  "timestamps: convert it with ffmpeg -r RATE -i {} OUT.mp4",
                   options_.input, options_.input);
     }
     const FrameRate rate = rate_of(*scout.sps());
@@ -309,20 +307,20 @@ class Repairing {
 
   FrameRate rate_of(const codec::Sps& sps) {
     FrameRate rate;
-    const char* source = "assumed: neither the stream nor --fps says";
+    const char* source = "assumed, because neither the stream nor --fps sets it";
     if (options_.frame_rate) {
       rate = *options_.frame_rate;
-      source = "as --fps says";
+      source = "from --fps";
     } else if (sps.units_in_tick > 0 && sps.time_scale > 0) {
       // Two ticks a frame (ITU-T H.264 section E.2.1).
       const double frames = static_cast<double>(sps.time_scale) / (2.0 * sps.units_in_tick);
       if (frames >= 1 && frames <= 240 && sps.units_in_tick <= 1U << 30) {
         rate = {sps.time_scale, 2 * sps.units_in_tick};
-        source = "as the stream's SPS says";
+        source = "from the stream's SPS";
       }
     }
     report_.remarks.push_back(
-        fmt::format("{:.3f} frames a second, {}", static_cast<double>(rate.frames) / rate.seconds, source));
+        fmt::format("{:.3f} frames per second, {}", static_cast<double>(rate.frames) / rate.seconds, source));
     return rate;
   }
 
@@ -361,11 +359,11 @@ class Repairing {
     if (!muxed) return muxed;
     if (auto ended = muxer.finish(out); !ended) return ended;
     if (before_key > 0) {
-      report_.remarks.push_back(fmt::format("{} bytes before the first key frame were left out", before_key));
+      report_.remarks.push_back(fmt::format("left out {} bytes before the first key frame", before_key));
     }
     if (reader.left_out() > 0) {
       report_.remarks.push_back(
-          fmt::format("{} bytes that are no part of a picture were left out", reader.left_out()));
+          fmt::format("left out {} bytes that belong to no picture", reader.left_out()));
     }
     report_.left_out_bytes = before_key + reader.left_out();
     return output_->append(out);

@@ -170,7 +170,7 @@ TEST(Repair, SaysWhichBytesOnlyTheOldChecksumsKnewToBeWrong) {
   made.change(made.parts()[0], [](ByteVector& bytes) { bytes[packet * 100 + 150] ^= 4; });
   const auto repaired = repair_file(made.disk(), made.parts()[0]);
   ASSERT_TRUE(repaired);
-  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("not what was written")));
+  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("changed after they were written")));
 }
 
 TEST(Repair, ASoundFileWithoutJournalGetsOne) {
@@ -236,7 +236,7 @@ TEST(Repair, RawH264BecomesMpegTs) {
   EXPECT_EQ(video.frames, 30u);
   EXPECT_EQ(video.key_frames, 2u);
   EXPECT_EQ(*video.last_pts - *video.first_pts, 29 * 3600);
-  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("25.000 frames a second")));
+  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("25.000 frames per second")));
 }
 
 TEST(Repair, RawH264HasTheRateOfItsParameterSets) {
@@ -244,7 +244,7 @@ TEST(Repair, RawH264HasTheRateOfItsParameterSets) {
   made.replace("r/old.h264", raw_h264(false));
   const auto repaired = repair_file(made.disk(), "r/old.h264");
   ASSERT_TRUE(repaired) << repaired.error().message;
-  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("30.000 frames a second, as the stream's SPS says")));
+  EXPECT_THAT(repaired->remarks, Contains(HasSubstr("30.000 frames per second, from the stream's SPS")));
 }
 
 TEST(Repair, RawH264WithBPicturesIsRefused) {

@@ -47,12 +47,12 @@ void TsReader::finish(Ending ending) {
   sync_.finish(*this);
   for (Stream& stream : streams_) {
     if (ending == Ending::cut && stream.in_pes && stream.expected > stream.got) {
-      report(What::tail, Severity::note, stream.begun_at, "the last frame is not whole");
+      report(What::tail, Severity::note, stream.begun_at, "the last frame is incomplete");
     } else {
       end_unit(stream);
     }
   }
-  if (!any_table_) fault(What::tables, 0, "no program tables (PAT, PMT): nothing can be played");
+  if (!any_table_) fault(What::tables, 0, "no program tables (PAT, PMT): the file cannot be played");
 }
 
 void TsReader::take_packet(std::uint64_t offset, Bytes packet) {
@@ -66,20 +66,20 @@ void TsReader::take_unmarked(std::uint64_t offset) {
 }
 
 void TsReader::take_noise(std::uint64_t from, std::uint64_t to) {
-  fault(What::structure, from, "{} bytes are no packets", to - from);
+  fault(What::structure, from, "{} bytes are not MPEG-TS packets", to - from);
 }
 
 void TsReader::take_rest(std::uint64_t offset, std::size_t bytes) {
   const bool whole = ending_ == Ending::whole;
   report(whole ? What::structure : What::tail, whole ? Severity::fault : Severity::note, offset,
-         fmt::format("ends with {} bytes of a packet of 188", bytes));
+         fmt::format("the file ends with {} bytes of a packet of 188 bytes", bytes));
 }
 
 void TsReader::read_packet(Bytes bytes) {
   const auto packet = parse_ts_packet(bytes);
   if (!packet) return fault(What::structure, offset_, "a packet whose header contradicts itself");
   if (packet->pid == null_pid) return;
-  if (packet->transport_error) fault(What::structure, offset_, "a packet marked as damaged");
+  if (packet->transport_error) fault(What::structure, offset_, "a packet with the transport error flag");
   if (packet->scrambled) return fault(What::structure, offset_, "a scrambled packet");
   check_continuity(*packet);
   if (packet->pcr && packet->pid == pcr_pid_) read_clock(*packet);
@@ -94,7 +94,7 @@ void TsReader::read_packet(Bytes bytes) {
   // Tables of other standards (ETSI EN 300 468 section 5.1.3) have PIDs of their own.
   constexpr std::uint16_t last_table_pid = 0x1f;
   if (packet->pid <= last_table_pid && rules() == Rules::anybodys) return;
-  irregular(What::structure, offset_, "PID {} is in no table", packet->pid);
+  irregular(What::structure, offset_, "PID {} is not in the program tables", packet->pid);
 }
 
 void TsReader::check_continuity(const TsPacket& packet) {
@@ -109,10 +109,11 @@ void TsReader::check_continuity(const TsPacket& packet) {
     stream.in_pes = false;
   }
   if (packet.has_payload && packet.continuity == before) {
-    return irregular(What::continuity, offset_, "a packet of PID {} twice", packet.pid);
+    return irregular(What::continuity, offset_, "a duplicate packet of PID {}", packet.pid);
   }
-  fault(What::continuity, offset_, "packets of PID {} are missing or out of order: number {} follows {}",
-        packet.pid, packet.continuity, before);
+  fault(What::continuity, offset_,
+        "packets of PID {} are missing or out of order: continuity counter {} follows {}", packet.pid,
+        packet.continuity, before);
 }
 
 void TsReader::read_clock(const TsPacket& packet) {
@@ -129,16 +130,16 @@ void TsReader::read_clock(const TsPacket& packet) {
 }
 
 void TsReader::read_pat(const TsPacket& packet) {
-  if (!packet.unit_start) return irregular(What::tables, offset_, "a PAT over several packets");
+  if (!packet.unit_start) return irregular(What::tables, offset_, "a PAT that spans several packets");
   const auto pmt_pid = parse_pat(packet.payload);
-  if (!pmt_pid) return fault(What::tables, offset_, "a broken PAT");
+  if (!pmt_pid) return fault(What::tables, offset_, "a damaged PAT");
   pmt_pid_ = *pmt_pid;
 }
 
 void TsReader::read_pmt(const TsPacket& packet) {
-  if (!packet.unit_start) return irregular(What::tables, offset_, "a PMT over several packets");
+  if (!packet.unit_start) return irregular(What::tables, offset_, "a PMT that spans several packets");
   const auto pmt = parse_pmt(packet.payload);
-  if (!pmt) return fault(What::tables, offset_, "a broken PMT");
+  if (!pmt) return fault(What::tables, offset_, "a damaged PMT");
   any_table_ = true;
   pcr_pid_ = pmt->pcr_pid;
   for (const std::uint16_t pid : pmt->others) {
@@ -162,7 +163,7 @@ void TsReader::read_payload(Stream& stream, const TsPacket& packet) {
   if (!stream.in_pes) {
     // What comes before the first unit is the end of one that another file has.
     if (!std::exchange(stream.broken, true)) {
-      irregular(What::structure, offset_, "PID {} goes on with what did not begin", stream.pid);
+      irregular(What::structure, offset_, "PID {}: continuation without a start", stream.pid);
     }
     return;
   }
@@ -177,7 +178,7 @@ void TsReader::begin_unit(Stream& stream, const TsPacket& packet) {
   const auto header = parse_pes_header(packet.payload);
   if (!header) {
     stream.broken = true;
-    return fault(What::structure, offset_, "PID {}: a frame begins without a PES header", stream.pid);
+    return fault(What::structure, offset_, "PID {}: a frame starts without a PES header", stream.pid);
   }
   TrackStructure& track = structure_.tracks[stream.track];
   stream.in_pes = true;
@@ -191,9 +192,10 @@ void TsReader::begin_unit(Stream& stream, const TsPacket& packet) {
   if (track.codec == "aac" && track.sample_rate == 0) read_adts(payload, track);
 
   if (!header->has_pts) {
-    return irregular(What::times, offset_, "PID {}: a frame without a time", stream.pid);
+    return irregular(What::times, offset_, "PID {}: a frame without a timestamp", stream.pid);
   }
-  if (!header->markers) fault(What::structure, offset_, "PID {}: broken bits in a time", stream.pid);
+  if (!header->markers)
+    fault(What::structure, offset_, "PID {}: wrong marker bits in a timestamp", stream.pid);
   check_times(stream, *header);
   const Ticks dts = unwrap(header->dts);
   time_ = dts;
@@ -205,23 +207,23 @@ void TsReader::begin_unit(Stream& stream, const TsPacket& packet) {
 void TsReader::check_times(Stream& stream, const PesHeader& header) {
   const std::int64_t delay = ts_distance(header.dts, header.pts);
   if (delay < 0 || delay > farthest) {
-    fault(What::times, offset_, "PID {}: shown {} ms after it is decoded", stream.pid, delay / 90);
+    fault(What::times, offset_, "PID {}: PTS {} ms after DTS", stream.pid, delay / 90);
   }
   const auto before = std::exchange(stream.last_dts, header.dts);
   if (before && ts_distance(*before, header.dts) <= 0) {
-    fault(What::times, offset_, "PID {}: times go back by {} ms", stream.pid,
+    fault(What::times, offset_, "PID {}: timestamps go back by {} ms", stream.pid,
           -ts_distance(*before, header.dts) / 90);
   }
   if (!pcr_) return;
   if (const std::int64_t lead = ts_distance(*pcr_, header.dts); lead < -farthest || lead > farthest) {
-    fault(What::times, offset_, "PID {}: a time {} ms from the clock", stream.pid, lead / 90);
+    fault(What::times, offset_, "PID {}: a timestamp {} ms away from the clock (PCR)", stream.pid, lead / 90);
   }
 }
 
 void TsReader::end_unit(Stream& stream) {
   if (!std::exchange(stream.in_pes, false)) return;
   if (stream.expected != 0 && stream.expected != stream.got) {
-    fault(What::structure, stream.begun_at, "PID {}: a frame of {} bytes says that it has {}", stream.pid,
+    fault(What::structure, stream.begun_at, "PID {}: a frame of {} bytes declares {} bytes", stream.pid,
           stream.got, stream.expected);
   }
   if (stream.random_access) look_at_head(stream);

@@ -34,15 +34,15 @@ void TsRepair::take_packet(std::uint64_t offset, Bytes bytes) {
   const auto packet = parse_ts_packet(bytes);
   const std::uint64_t behind = offset + bytes.size();
   if (!packet || packet->transport_error || packet->scrambled)
-    return leave_out(offset, behind, "a broken packet");
+    return leave_out(offset, behind, "a damaged packet");
   if (packet->pid == null_pid) return;
   const bool is_table = packet->pid == 0 || packet->pid == pmt_pid_;
-  if (is_table && !learn_tables(*packet, bytes)) return leave_out(offset, behind, "broken tables");
+  if (is_table && !learn_tables(*packet, bytes)) return leave_out(offset, behind, "damaged program tables");
   Waiting waiting{.bytes = {}, .offset = offset};
   std::ranges::copy(bytes, waiting.bytes.begin());
   if (!tables_known_) {
     // What comes before the first tables belongs to nothing yet. The first PAT is written with the first PMT.
-    if (!is_table) leave_out(offset, behind, "before the first tables");
+    if (!is_table) leave_out(offset, behind, "before the first program tables");
     return;
   }
   if (!tables_written_) {
@@ -56,7 +56,7 @@ void TsRepair::take_packet(std::uint64_t offset, Bytes bytes) {
   } else if (stream_of_[packet->pid] >= 0) {
     take_media(*packet, waiting);
   } else {
-    leave_out(offset, behind, "a packet of no stream");
+    leave_out(offset, behind, "a packet that belongs to no stream");
   }
   settle();
 }
@@ -91,7 +91,7 @@ void TsRepair::take_media(const TsPacket& packet, Waiting waiting) {
   if (!packet.has_payload) {
     if (waiting.keep_clock && believed_ == 1) {
       // Nothing before it says whether it is true: the next will.
-      units_.push_back({.fate = Fate::open, .why = "a clock that cannot be"});
+      units_.push_back({.fate = Fate::open, .why = "an impossible clock (PCR) value"});
       waiting.unit = first_unit_ + units_.size() - 1;
       first_clock_ = waiting.unit;
     }
@@ -101,7 +101,7 @@ void TsRepair::take_media(const TsPacket& packet, Waiting waiting) {
   const std::uint8_t before = std::exchange(continuity_in_[packet.pid], packet.continuity);
   if (before != never && !packet.discontinuity && packet.continuity != ((before + 1U) & 0xf)) {
     if (packet.continuity == before && !packet.unit_start && stream.unit) {
-      return leave_out(waiting.offset, waiting.offset + waiting.bytes.size(), "a packet twice");
+      return leave_out(waiting.offset, waiting.offset + waiting.bytes.size(), "a duplicate packet");
     }
     leave_unit_out(stream, "packets of the frame are missing");
   }
@@ -127,19 +127,21 @@ void TsRepair::begin_unit(Stream& stream, const TsPacket& packet) {
   const auto header = parse_pes_header(packet.payload);
   const char* why = nullptr;
   if (!header || !header->markers) {
-    why = "a broken frame header";
+    why = "a damaged frame header";
   } else if (header->has_pts) {
     const std::int64_t delay = ts_distance(header->dts, header->pts);
     const std::int64_t lead = pcr_ ? ts_distance(*pcr_, header->dts) : 0;
-    if (stream.last_dts && ts_distance(*stream.last_dts, header->dts) <= 0) why = "a frame from the past";
-    if (delay < 0 || delay > farthest || lead < -farthest || lead > farthest_ahead) why = "a broken time";
+    if (stream.last_dts && ts_distance(*stream.last_dts, header->dts) <= 0)
+      why = "a frame whose timestamp goes back";
+    if (delay < 0 || delay > farthest || lead < -farthest || lead > farthest_ahead)
+      why = "an impossible timestamp";
   }
   if (why == nullptr && header->has_pts && stream.last_dts && stream.last_clock && pcr_) {
     const std::int64_t ahead =
         ts_distance(*stream.last_dts, header->dts) - ts_distance(*stream.last_clock, *pcr_);
-    if (ahead > most_ahead) why = "a broken time";
+    if (ahead > most_ahead) why = "an impossible timestamp";
   }
-  if (header && !header->has_pts && stream.last_dts) why = "a frame without a time";
+  if (header && !header->has_pts && stream.last_dts) why = "a frame without a timestamp";
   units_.push_back({});
   stream.unit = first_unit_ + units_.size() - 1;
   stream.new_dts.reset();
@@ -157,7 +159,7 @@ void TsRepair::begin_unit(Stream& stream, const TsPacket& packet) {
 void TsRepair::end_unit(Stream& stream) {
   if (!stream.unit) return;
   if (stream.expected != 0 && stream.expected != stream.got) {
-    return leave_unit_out(stream, "a frame of another length than it says");
+    return leave_unit_out(stream, "a frame whose length differs from its header");
   }
   unit_of(*stream.unit).fate = Fate::keep;
   if (stream.new_dts) {
@@ -257,7 +259,7 @@ void TsRepair::emit(Waiting& waiting) {
   if (packet && packet->pcr && pid == pcr_pid_) {
     if (!waiting.keep_clock) {
       if (!packet->has_payload) {
-        return leave_out(waiting.offset, waiting.offset + bytes.size(), "a clock that cannot be");
+        return leave_out(waiting.offset, waiting.offset + bytes.size(), "an impossible clock (PCR) value");
       }
       bytes[flags_at] &= static_cast<std::uint8_t>(~pcr_flag);
       std::memset(bytes.data() + pcr_at, 0xff, pcr_size);
@@ -280,10 +282,10 @@ void TsRepair::take_unmarked(std::uint64_t offset) {
   leave_out(offset, offset + container::ts::packet_size, "a packet without its sync byte");
 }
 void TsRepair::take_noise(std::uint64_t from, std::uint64_t to) {
-  leave_out(from, to, "no packets");
+  leave_out(from, to, "not MPEG-TS packets");
 }
 void TsRepair::take_rest(std::uint64_t offset, std::size_t bytes) {
-  leave_out(offset, offset + bytes, "a packet that is cut");
+  leave_out(offset, offset + bytes, "a truncated packet");
 }
 
 void TsRepair::finish() {
@@ -292,7 +294,7 @@ void TsRepair::finish() {
   for (Stream& stream : streams_) {
     if (stream.unit && stream.expected == 0 && !stream.ends_in_stuffing) {
       // A frame's last packet is filled up, unless it happens to fit.
-      leave_unit_out(stream, "the last frame, cut");
+      leave_unit_out(stream, "the last frame, which is truncated");
     } else {
       end_unit(stream);
     }

@@ -57,7 +57,7 @@ class TsRepair final : private TsSync::Sink {
     std::optional<std::uint64_t> new_dts{};
     std::optional<std::uint64_t> last_clock{};  // when the frame of last_dts began
     std::optional<std::uint64_t> new_clock{};
-    const char* why = "goes on with what did not begin";  // the last one was left out
+    const char* why = "continuation without a start";  // the last one was left out
   };
   const std::vector<Stream>& streams() const { return streams_; }
 

@@ -91,7 +91,7 @@ class PartAudit {
                             .from = range.from,
                             .to = range.to,
                             .pts = reader_.position(),
-                            .detail = fmt::format("CRC-32C is {}, and was {} when it was written",
+                            .detail = fmt::format("CRC-32C is {}, but was {} when these bytes were written",
                                                   format_crc32c(crc), range.crc32c)});
     }
   }
@@ -144,7 +144,7 @@ class RecordingAudit {
     const auto size = sizes->find(target_.file);
     if (size == sizes->end()) return fail(ErrorCode::not_found, "{}: no such file", report_.name);
     total_ = size->second;
-    note(What::no_journal, report_.name, "no journal: only its structure can be checked");
+    note(What::no_journal, report_.name, "no journal: only the structure of the file can be checked");
     report_.parts.push_back({.path = report_.name, .bytes = size->second});
     if (auto read = read_part(nullptr, report_.parts.back(), size->second, Ending::whole, Rules::anybodys);
         !read) {
@@ -187,7 +187,7 @@ class RecordingAudit {
     if (part.missing) {
       // The line comes before the file: the last may not be there yet.
       if (is_last && life_ != Life::ended) {
-        note(What::missing_part, part.path, "the file is not there yet");
+        note(What::missing_part, part.path, "the file does not exist yet");
       } else {
         fault(What::missing_part, part.path, "the file is missing");
       }
@@ -216,10 +216,10 @@ class RecordingAudit {
     if (!format) {
       if (story != nullptr) {
         fault(What::journal_order, report_.name,
-              fmt::format("a part of format {:?}, which is none", story->format));
+              fmt::format("a part of the unknown format {:?}", story->format));
         return {};
       }
-      fault(What::structure, part.path, "neither MPEG-TS nor MP4 nor Matroska");
+      fault(What::structure, part.path, "not MPEG-TS, MP4 or Matroska");
       return {};
     }
     part.format = container::to_string(*format);
@@ -247,7 +247,7 @@ class RecordingAudit {
            .file = part.path,
            .from = std::min(expected, part.bytes),
            .to = std::max(expected, part.bytes),
-           .detail = fmt::format("{} bytes {} than {} says: {}, not {}",
+           .detail = fmt::format("{} bytes {} than {} states: {}, not {}",
                                  std::max(expected, part.bytes) - std::min(expected, part.bytes),
                                  part.bytes < expected ? "shorter" : "longer", who, part.bytes, expected)});
     };
@@ -258,14 +258,14 @@ class RecordingAudit {
     if (story.trimmed) {
       if (part.bytes != story.trimmed->bytes) size_fault(story.trimmed->bytes, "the journal");
       note(What::trimmed, part.path,
-           fmt::format("{} bytes behind the last whole frame were cut off after a crash and lie in {}",
+           fmt::format("{} bytes after the last complete frame were trimmed after a crash and kept as {}",
                        story.trimmed->cut, story.trimmed->kept_as));
       return;
     }
     if (story.unsafe) {
       note(What::unsafe, part.path,
-           fmt::format("the disk did not promise the bytes from {} to {}: {}", story.unsafe->from,
-                       story.unsafe->to, story.unsafe->error));
+           fmt::format("the disk did not confirm that bytes {} to {} are on stable storage: {}",
+                       story.unsafe->from, story.unsafe->to, story.unsafe->error));
       if (part.bytes < story.unsafe->from) size_fault(story.unsafe->from, "the journal");
       return;
     }
@@ -280,7 +280,7 @@ class RecordingAudit {
     if (journal.end) {
       if (journal.end->parts != static_cast<int>(journal.parts.size())) {
         fault(What::journal_order, report_.name,
-              fmt::format("the end tells of {} parts, the journal has {}", journal.end->parts,
+              fmt::format("the end event counts {} parts, the journal has {}", journal.end->parts,
                           journal.parts.size()));
       }
       check_total();
@@ -314,8 +314,8 @@ class RecordingAudit {
     report_.findings.add(
         {.what = What::size,
          .file = report_.parts.empty() ? report_.name : report_.parts.back().path,
-         .detail = fmt::format("the files have {} bytes, and had {} at the end: {} bytes {}", bytes,
-                               journal.end->bytes,
+         .detail = fmt::format("the files have {} bytes, but had {} at the end of the recording: {} bytes {}",
+                               bytes, journal.end->bytes,
                                std::max(bytes, journal.end->bytes) - std::min(bytes, journal.end->bytes),
                                bytes < journal.end->bytes ? "are missing" : "are too many")});
   }
@@ -332,8 +332,8 @@ class RecordingAudit {
       }
       if (const Ticks off = *structure.first - journal.parts[i].pts; off > tolerance || off < -tolerance) {
         time_fault(What::times, part.path, *structure.first,
-                   fmt::format("begins {:.1f} s {} the journal says", seconds(std::abs(off)),
-                               off > 0 ? "later than" : "before what"));
+                   fmt::format("starts {:.1f} s {} than the journal states", seconds(std::abs(off)),
+                               off > 0 ? "later" : "earlier"));
       }
       if (reached && *structure.first > *reached + Structure::hole_after) {
         check_hole({*reached, *structure.first, 0}, part.path);
@@ -345,7 +345,7 @@ class RecordingAudit {
     if (const Ticks off = journal.end_pts - *reached; off > end_tolerance || off < -end_tolerance) {
       if (off > 0 && is_excused({*reached, journal.end_pts, 0})) return;
       time_fault(What::times, report_.parts.back().path, *reached,
-                 fmt::format("ends {:.1f} s {} the journal's end", seconds(std::abs(off)),
+                 fmt::format("ends {:.1f} s {} the end in the journal", seconds(std::abs(off)),
                              off > 0 ? "before" : "after"));
     }
   }
@@ -365,7 +365,7 @@ class RecordingAudit {
                           .file = path,
                           .from = hole.offset,
                           .pts = hole.from,
-                          .detail = fmt::format("no media for {:.1f} s, and the journal does not say why",
+                          .detail = fmt::format("no media for {:.1f} s, and the journal does not explain it",
                                                 seconds(hole.to - hole.from))});
   }
 
@@ -388,7 +388,7 @@ class RecordingAudit {
       if (frames == expected) continue;
       fault(
           What::frames, report_.parts.empty() ? report_.name : report_.parts.front().path,
-          fmt::format("{} {} frames, and the journal counted {}", frames, media::to_string(kind), expected));
+          fmt::format("{} {} frames, but the journal counted {}", frames, media::to_string(kind), expected));
     }
   }
 

@@ -71,7 +71,7 @@ class Remux {
       return std::unexpected(closed.error());
     }
     if (report_.video_frames + report_.audio_frames == 0) {
-      return fail(ErrorCode::invalid, "{} has no whole frame", input_path_);
+      return fail(ErrorCode::invalid, "{} has no complete frame", input_path_);
     }
     return report_;
   }
@@ -133,7 +133,7 @@ class Remux {
     tracks_.emplace_back();
     if (!media || !known) return {};
     if (avformat_query_codec(output_->oformat, parameters.codec_id, FF_COMPLIANCE_NORMAL) != 1) {
-      return fail(ErrorCode::unsupported, "MP4 cannot hold {}: keep {} as it is",
+      return fail(ErrorCode::unsupported, "MP4 cannot store {}: use {} as it is",
                   avcodec_get_name(parameters.codec_id), input_path_);
     }
     AVStream* const stream = avformat_new_stream(output_.get(), nullptr);

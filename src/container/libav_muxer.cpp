@@ -46,7 +46,7 @@ Bytes extradata(const media::TrackFormat& format) {
 
 Result<void> check_format(Format container, const media::TrackFormat& format) {
   if (!can_hold(container, format.codec)) {
-    return fail(ErrorCode::unsupported, "{} cannot hold {}: record as mkv", to_string(container),
+    return fail(ErrorCode::unsupported, "{} cannot store {}: record as mkv", to_string(container),
                 media::to_string(format.codec));
   }
   if (format.kind() == media::Kind::video && (format.width <= 0 || format.height <= 0)) {
@@ -151,7 +151,7 @@ Result<void> LibavMuxer::add_track(const media::TrackFormat& format) {
 
 Result<void> LibavMuxer::write(const media::Frame& frame, ByteVector& out) {
   if (frame.track >= tracks_.size() || tracks_[frame.track].format.codec != frame.codec) {
-    return fail(ErrorCode::internal, "a frame of {} for track {} that is another",
+    return fail(ErrorCode::internal, "got a {} frame for track {}, which has a different codec",
                 media::to_string(frame.codec), frame.track);
   }
   if (format_ == Format::mp4) {

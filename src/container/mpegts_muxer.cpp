@@ -17,7 +17,7 @@ constexpr std::uint16_t first_pid = 0x100;
 
 Result<void> check(const media::TrackFormat& format) {
   if (!can_hold(Format::mpegts, format.codec)) {
-    return fail(ErrorCode::unsupported, "MPEG-TS cannot hold {}: record as mkv",
+    return fail(ErrorCode::unsupported, "MPEG-TS cannot store {}: record as mkv",
                 media::to_string(format.codec));
   }
   if (format.codec == Codec::aac && !ts::is_adts_config(format.config)) {
@@ -30,7 +30,7 @@ Result<void> check(const media::TrackFormat& format) {
 
 Result<std::unique_ptr<MpegTsMuxer>> MpegTsMuxer::create(const std::vector<media::TrackFormat>& tracks) {
   if (tracks.empty() || tracks.size() > max_tracks) {
-    return fail(ErrorCode::invalid, "MPEG-TS takes 1 to {} tracks, not {}", max_tracks, tracks.size());
+    return fail(ErrorCode::invalid, "MPEG-TS supports 1 to {} tracks, not {}", max_tracks, tracks.size());
   }
   for (const media::TrackFormat& format : tracks) {
     if (auto checked = check(format); !checked) return std::unexpected(checked.error());
@@ -53,12 +53,12 @@ MpegTsMuxer::MpegTsMuxer(const std::vector<media::TrackFormat>& tracks)
 
 Result<void> MpegTsMuxer::write(const media::Frame& frame, ByteVector& out) {
   if (frame.track >= tracks_.size() || tracks_[frame.track].format.codec != frame.codec) {
-    return fail(ErrorCode::internal, "a frame of {} for track {} that is another",
+    return fail(ErrorCode::internal, "got a {} frame for track {}, which has a different codec",
                 media::to_string(frame.codec), frame.track);
   }
   Track& track = tracks_[frame.track];
   if (frame.payload.empty() || frame.payload.size() > ts::max_payload(frame.codec)) {
-    return fail(ErrorCode::invalid, "a frame of {} with {} bytes does not go into MPEG-TS",
+    return fail(ErrorCode::invalid, "MPEG-TS cannot store a {} frame of {} bytes",
                 media::to_string(frame.codec), frame.payload.size());
   }
   notice_gap(frame.dts, out);

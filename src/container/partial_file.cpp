@@ -54,7 +54,7 @@ Result<std::uint64_t> PartialFile::keep(Existing existing) {
 }
 
 std::unexpected<Error> PartialFile::exists(const std::string& path) {
-  return fail(ErrorCode::conflict, "{} exists: choose another name, or have it replaced", path);
+  return fail(ErrorCode::conflict, "{} exists: choose another name, or replace it (--overwrite)", path);
 }
 
 }  // namespace holdfast::container

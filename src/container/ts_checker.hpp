@@ -72,7 +72,7 @@ class TsChecker {
   }
 
   void read(Bytes file) {
-    if (file.size() % size != 0) fault("{} bytes are no whole packets", file.size());
+    if (file.size() % size != 0) fault("{} bytes are not a whole number of packets", file.size());
     for (; file.size() >= size; file = file.subspan(size)) {
       read_packet(file.first(size));
       ++report_.packets;
@@ -149,7 +149,7 @@ class TsChecker {
     if (!report_.stream_types.contains(pid)) return fault("PID {} is in no table", pid);
     if (start) return begin_pes(pid, body);
     const auto open = open_.find(pid);
-    if (open == open_.end()) return fault("PID {} goes on with nothing", pid);
+    if (open == open_.end()) return fault("PID {}: continuation without a start", pid);
     ByteVector& payload = report_.pes[open->second].payload;
     payload.insert(payload.end(), body.begin(), body.end());
   }

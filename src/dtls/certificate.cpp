@@ -134,7 +134,7 @@ Result<std::shared_ptr<const Certificate>> Certificate::generate() {
   const Owned<X509> certificate = key ? self_sign(key.get()) : nullptr;
   Owned<SSL_CTX> context(SSL_CTX_new(DTLS_method()));
   if (!certificate || !context || !configure(context.get(), certificate.get(), key.get())) {
-    return fail(ErrorCode::internal, "OpenSSL cannot make a DTLS certificate: {}", take_openssl_error());
+    return fail(ErrorCode::internal, "OpenSSL cannot create a DTLS certificate: {}", take_openssl_error());
   }
   Fingerprint fingerprint = Fingerprint::of(*certificate, Hash::sha256);
   return std::shared_ptr<const Certificate>(new Certificate(context.release(), std::move(fingerprint)));

@@ -183,7 +183,7 @@ void Transport::advance(Instant now, Bytes datagram, const Path& path) {
 void Transport::handshake() {
   SSL* ssl = connection_->ssl.get();
   if (connection_->incoming.empty() && DTLSv1_handle_timeout(ssl) < 0) {
-    return fail(fmt::format("DTLS handshake without an answer: {}", take_openssl_error()));
+    return fail(fmt::format("no answer to the DTLS handshake: {}", take_openssl_error()));
   }
   const int result = SSL_do_handshake(ssl);
   if (result == 1) return finish_handshake();
@@ -191,7 +191,8 @@ void Transport::handshake() {
   if (connection_->fingerprint_mismatch) {
     ERR_clear_error();
     return fail(
-        "DTLS certificate of the peer is not the one its session description names (fingerprint mismatch)");
+        "the peer's DTLS certificate does not match the fingerprint in its session description (fingerprint "
+        "mismatch)");
   }
   fail(fmt::format("DTLS handshake failed: {}", take_openssl_error()));
 }
@@ -200,7 +201,7 @@ void Transport::finish_handshake() {
   constexpr std::size_t key_size = 16;
   SSL* ssl = connection_->ssl.get();
   const SRTP_PROTECTION_PROFILE* profile = SSL_get_selected_srtp_profile(ssl);
-  if (profile == nullptr) return fail("DTLS peer does not agree on SRTP (RFC 5764)");
+  if (profile == nullptr) return fail("the DTLS peer does not agree to SRTP (RFC 5764)");
   keys_.profile = static_cast<SrtpProfile>(profile->id);
   const std::size_t salt_size = keys_.profile == SrtpProfile::aead_aes_128_gcm ? 12 : 14;
 
@@ -208,7 +209,7 @@ void Transport::finish_handshake() {
   std::array<std::uint8_t, 2 * (key_size + 14)> material{};
   if (SSL_export_keying_material(ssl, material.data(), 2 * (key_size + salt_size), label.data(), label.size(),
                                  nullptr, 0, 0) != 1) {
-    return fail(fmt::format("DTLS gives no keys for SRTP: {}", take_openssl_error()));
+    return fail(fmt::format("cannot get SRTP keys from DTLS: {}", take_openssl_error()));
   }
   // client key, server key, client salt, server salt
   const auto keys_of = [&](std::size_t side) {
@@ -239,7 +240,7 @@ void Transport::discard_application_data() {
       state_ = State::closed;
       break;
     default:
-      fail(fmt::format("DTLS association broke: {}", take_openssl_error()));
+      fail(fmt::format("the DTLS association failed: {}", take_openssl_error()));
   }
   ERR_clear_error();
 }

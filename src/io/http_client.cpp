@@ -174,8 +174,8 @@ std::size_t Transfer::write_header(char* data, std::size_t, std::size_t count, v
 Error Transfer::describe(CURLcode result) const {
   const std::string_view authority = authority_of(request_.url);
   if (too_large_) {
-    return {ErrorCode::io,
-            fmt::format("the answer of {} is larger than {} bytes", authority, request_.max_response_bytes)};
+    return {ErrorCode::io, fmt::format("the response of {} is larger than {} bytes", authority,
+                                       request_.max_response_bytes)};
   }
   return {code_of(result), fmt::format("cannot reach {}: {}", authority, curl_easy_strerror(result))};
 }

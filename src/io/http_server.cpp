@@ -294,7 +294,8 @@ asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::read(Connection& 
   const auto expectation = parser.get()[http::field::expect];
   if (!expectation.empty()) {
     // RFC 9110 section 10.1.1.
-    if (!beast::iequals(expectation, "100-continue")) co_return plain_error(417, "unknown Expect");
+    if (!beast::iequals(expectation, "100-continue"))
+      co_return plain_error(417, "unsupported Expect header field");
     const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     const auto [error, size] =
         co_await asio::async_write(connection.stream, asio::buffer(go_on), as_awaitable);

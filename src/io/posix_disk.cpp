@@ -23,18 +23,18 @@ std::string_view advice(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-      return "; free some space, writing goes on by itself";
+      return "; free some space, writing then resumes automatically";
     case EROFS:
       return "; the file system is mounted read-only: remount it or choose another folder";
     case EACCES:
     case EPERM:
-      return "; give the user that runs holdfast the right to write there, or choose another folder";
+      return "; give the user that runs holdfast write permission there, or choose another folder";
     case EMFILE:
-      return "; raise the limit of open files (ulimit -n, LimitNOFILE=)";
+      return "; raise the limit on open files (ulimit -n, LimitNOFILE=)";
     case ENFILE:
       return "; the system is out of open files: raise fs.file-max";
     case EIO:
-      return "; the disk fails: see the kernel's log";
+      return "; the disk has an error: see the kernel log";
     case ENAMETOOLONG:
       return "; choose a shorter name or folder";
     default:
@@ -137,8 +137,8 @@ class PosixFile final : public storage::File {
     if (::linkat(AT_FDCWD, ours.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0)
       return sync_parent(path_);
     if (errno == EEXIST) {
-      return fail(ErrorCode::conflict, "{} was moved, and another file lies in its place; move that one away",
-                  path_);
+      return fail(ErrorCode::conflict,
+                  "{} was moved, and another file has its name; move the other file away", path_);
     }
     return copy_to_path(ours);
   }
@@ -151,8 +151,8 @@ class PosixFile final : public storage::File {
       return {};
     }
     if (errno == EWOULDBLOCK) {
-      return fail(ErrorCode::conflict, "{} is locked: another holdfast is recording it; stop that one first",
-                  path_);
+      return fail(ErrorCode::conflict,
+                  "{} is locked: another holdfast process is recording it; stop that process first", path_);
     }
     return failed("lock", path_);
   }
@@ -161,9 +161,9 @@ class PosixFile final : public storage::File {
   // The copy takes the place of the file behind our descriptor.
   Result<void> copy_to_path(const std::string& ours) {
     const Descriptor from(ours.c_str(), O_RDONLY);
-    if (!from) return failed("read what was deleted of", path_);
+    if (!from) return failed("read the deleted file", path_);
     Descriptor copy(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0644);
-    if (!copy) return failed("create again", path_);
+    if (!copy) return failed("recreate", path_);
     const auto give_up = [&](const char* action) {
       auto error = failed(action, path_);
       ::unlink(path_.c_str());
@@ -173,16 +173,16 @@ class PosixFile final : public storage::File {
     std::array<std::uint8_t, 1 << 16> buffer;
     for (;;) {
       const auto got = without_interruption([&] { return ::read(*from, buffer.data(), buffer.size()); });
-      if (got < 0) return give_up("read what was deleted of");
+      if (got < 0) return give_up("read the deleted file");
       if (got == 0) break;
       for (auto left = Bytes(buffer.data(), static_cast<std::size_t>(got)); !left.empty();) {
         const auto put = without_interruption([&] { return ::write(*copy, left.data(), left.size()); });
-        if (put < 0) return give_up("write again");
+        if (put < 0) return give_up("rewrite");
         left = left.subspan(static_cast<std::size_t>(put));
       }
     }
     if (without_interruption([&] { return ::fdatasync(*copy); }) != 0) return give_up("sync");
-    if (::dup3(*copy, *descriptor_, O_CLOEXEC) < 0) return give_up("go on in the copy of");
+    if (::dup3(*copy, *descriptor_, O_CLOEXEC) < 0) return give_up("switch to the copy of");
     return sync_parent(path_);
   }
 
@@ -221,7 +221,7 @@ Result<std::unique_ptr<storage::File>> PosixDisk::open(const std::string& path) 
   Descriptor descriptor(path.c_str(), O_WRONLY | O_APPEND);
   if (!descriptor) return failed("open", path);
   struct stat status{};
-  if (::fstat(*descriptor, &status) != 0) return failed("look at", path);
+  if (::fstat(*descriptor, &status) != 0) return failed("read the status of", path);
   return std::make_unique<PosixFile>(std::move(descriptor), path, static_cast<std::uint64_t>(status.st_size));
 }
 
@@ -229,7 +229,7 @@ Result<ByteVector> PosixDisk::read(const std::string& path, std::uint64_t offset
   const Descriptor descriptor(path.c_str(), O_RDONLY);
   if (!descriptor) return failed("open", path);
   struct stat status{};
-  if (::fstat(*descriptor, &status) != 0) return failed("look at", path);
+  if (::fstat(*descriptor, &status) != 0) return failed("read the status of", path);
   const auto file_size = static_cast<std::uint64_t>(status.st_size);
   ByteVector bytes(static_cast<std::size_t>(std::min(size, file_size - std::min(offset, file_size))));
   std::size_t filled = 0;
@@ -266,7 +266,7 @@ Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& 
 
 Result<storage::DirectoryEntry> PosixDisk::look(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return failed("look at", path);
+  if (::stat(path.c_str(), &status) != 0) return failed("read the status of", path);
   return entry_of(path, status);
 }
 
@@ -303,7 +303,7 @@ Result<void> PosixDisk::make_private(const std::string& path) {
 Result<std::uint64_t> PosixDisk::free_space(const std::string& path) {
   struct statvfs status{};
   if (without_interruption([&] { return ::statvfs(path.c_str(), &status); }) != 0) {
-    return failed("look at the file system of", path);
+    return failed("read the free space of", path);
   }
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }

@@ -144,7 +144,7 @@ class ServerLinks::StreamLink final : public Link {
     const SocketAddress to = to_socket_address(address, family);
     descriptor_ = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor_ < 0) {
-      error_ = fmt::format("cannot create a TCP socket: {}; check the limit of open files (ulimit -n)",
+      error_ = fmt::format("cannot create a TCP socket: {}; check the limit on open files (ulimit -n)",
                            std::strerror(errno));
       return false;
     }
@@ -212,7 +212,7 @@ class ServerLinks::StreamLink final : public Link {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
       if (count <= 0) {
-        const std::string why = count == 0 ? "the other side closed the connection" : std::strerror(errno);
+        const std::string why = count == 0 ? "the server closed the connection" : std::strerror(errno);
         owner.report_closed(id, now.instant, why);
         return;
       }
@@ -289,7 +289,7 @@ ServerLinks::Found ServerLinks::look_up(const LinkTarget& target, const std::str
     hints.ai_flags = AI_ADDRCONFIG;
     addrinfo* list = nullptr;
     if (const int problem = getaddrinfo(target.host.c_str(), nullptr, &hints, &list); problem != 0) {
-      found.error = fmt::format("its name cannot be looked up: {}", gai_strerror(problem));
+      found.error = fmt::format("cannot resolve the host name: {}", gai_strerror(problem));
       return found;
     }
     found.addresses = to_endpoints(list, target.port);
@@ -308,7 +308,7 @@ ServerLinks::Found ServerLinks::look_up(const LinkTarget& target, const std::str
 void ServerLinks::connect(LinkId id, const LinkTarget& target, Found found) {
   const Instant now = read_monotonic_clock();
   if (!found.error.empty() || found.addresses.empty()) {
-    return report_closed(id, now, found.error.empty() ? "its name has no address" : found.error);
+    return report_closed(id, now, found.error.empty() ? "the host name has no address" : found.error);
   }
   if (target.kind == LinkKind::udp) {
     auto link = std::make_unique<DatagramLink>(*this, id, found.addresses.front());

@@ -132,13 +132,13 @@ TEST_F(ServerLinksTest, WhatCannotBeReachedIsToldWithItsReason) {
   open(LinkKind::tcp, "127.0.0.1", port_);
   EXPECT_THAT(told_.wait_for("closed"), HasSubstr("closed: cannot connect: Connection refused"));
   open(LinkKind::tcp, "no-such-host.invalid", 1);
-  EXPECT_THAT(told_.wait_for("looked up"), HasSubstr("its name cannot be looked up"));
+  EXPECT_THAT(told_.wait_for("resolve"), HasSubstr("cannot resolve the host name"));
 }
 
 TEST_F(ServerLinksTest, TheOtherSidesCloseIsTold) {
   open(LinkKind::tcp, "127.0.0.1", port_);
   acceptor_.accept().close();
-  EXPECT_EQ(told_.wait_for("closed"), "open|closed: the other side closed the connection|");
+  EXPECT_EQ(told_.wait_for("closed"), "open|closed: the server closed the connection|");
 }
 
 TEST_F(ServerLinksTest, WhatIsSentBeforeClosingStillGoesOut) {
@@ -249,7 +249,8 @@ TEST_F(SecureLinksTest, ACertificateThatNobodyTrustsIsRefused) {
 TEST_F(SecureLinksTest, AFileWithoutCertificatesToTrustIsNamed) {
   trust("");
   open(LinkKind::tls, "localhost", port_);
-  EXPECT_THAT(told_.wait_for("closed"), HasSubstr("cannot read the certificates to trust from " + ca_file_));
+  EXPECT_THAT(told_.wait_for("closed"),
+              HasSubstr("cannot read the trusted CA certificates from " + ca_file_));
 }
 
 }  // namespace

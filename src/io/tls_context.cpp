@@ -42,8 +42,8 @@ Result<TlsContext> make_context(const std::string& ca_file) {
   const bool trusts = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                                       : SSL_CTX_load_verify_file(context.get(), ca_file.c_str()) == 1;
   if (!trusts) {
-    return fail(ErrorCode::io, "cannot read the certificates to trust from {}: {}",
-                ca_file.empty() ? "the system's store" : ca_file, take_openssl_error());
+    return fail(ErrorCode::io, "cannot read the trusted CA certificates from {}: {}",
+                ca_file.empty() ? "the system's certificate store" : ca_file, take_openssl_error());
   }
   return context;
 }

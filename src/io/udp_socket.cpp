@@ -60,7 +60,7 @@ Result<UdpSocket> UdpSocket::open(const Endpoint& local, int receive_buffer_byte
     descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   }
   if (descriptor < 0) {
-    return fail(ErrorCode::io, "cannot create a UDP socket: {}; check the limit of open files (ulimit -n)",
+    return fail(ErrorCode::io, "cannot create a UDP socket: {}; check the limit on open files (ulimit -n)",
                 std::strerror(errno));
   }
   UdpSocket opened(descriptor, ipv6);

@@ -89,7 +89,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
         socket_(std::move(socket)) {}
 
   void start() {
-    start_timer(options_.connect_timeout, "no answer in time");
+    start_timer(options_.connect_timeout, "no response in time");
     asio::co_spawn(
         socket_.get_executor(), [self = this->shared_from_this()] { return self->run(); }, asio::detached);
   }
@@ -97,7 +97,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
   void send(Bytes message) override {
     if (!open_ || closing_) return;
     if (queued_bytes_ + message.size() > options_.max_queued_bytes) {
-      abort_why_ = "the server does not take what we send";
+      abort_why_ = "the server does not read what is sent to it";
       return abort();
     }
     queued_bytes_ += message.size();
@@ -109,10 +109,10 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
     if (closing_) return;
     closing_ = true;
     if (!open_) {
-      abort_why_ = "closed before it was open";
+      abort_why_ = "closed before the connection was open";
       return abort();
     }
-    start_timer(close_timeout, "the server did not answer the close");
+    start_timer(close_timeout, "the server did not answer the close request");
     if (!writing_) close_now();
   }
 
@@ -257,7 +257,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
     const long verified = SSL_get_verify_result(socket_.next_layer().native_handle());
     if (verified == X509_V_OK) return describe(Cause::unreachable, error);
     return {Cause::untrusted,
-            fmt::format("the certificate of {} is not to be trusted: {}", authority_of(options_),
+            fmt::format("the certificate of {} is not trusted: {}", authority_of(options_),
                         X509_verify_cert_error_string(verified)),
             0,
             {}};
@@ -265,7 +265,7 @@ class Connection final : public WebSocket::Impl, public std::enable_shared_from_
 
   WebSocketClosed describe_declined(const beast::websocket::response_type& response) const {
     const int status = static_cast<int>(response.result_int());
-    return {Cause::declined, fmt::format("{} answered with HTTP status {}", authority_of(options_), status),
+    return {Cause::declined, fmt::format("{} responded with HTTP status {}", authority_of(options_), status),
             status, response.body().substr(0, max_declined_body)};
   }
 

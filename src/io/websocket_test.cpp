@@ -183,7 +183,7 @@ TEST_F(WebSocketTest, AServerThatDoesNotAnswerIsUnreachable) {
   run();
   ASSERT_EQ(client_.closed.size(), 1u);
   EXPECT_EQ(client_.closed[0].cause, Cause::unreachable);
-  EXPECT_THAT(client_.closed[0].why, HasSubstr("no answer in time"));
+  EXPECT_THAT(client_.closed[0].why, HasSubstr("no response in time"));
 }
 
 TEST_F(WebSocketTest, AConnectionThatBreaksIsLost) {
@@ -222,7 +222,7 @@ TEST_F(WebSocketTest, AServerThatDoesNotReadEndsIt) {
   run();
   ASSERT_EQ(client_.closed.size(), 1u);
   EXPECT_EQ(client_.closed[0].cause, Cause::lost);
-  EXPECT_THAT(client_.closed[0].why, HasSubstr("does not take"));
+  EXPECT_THAT(client_.closed[0].why, HasSubstr("does not read"));
 }
 
 TEST_F(WebSocketTest, MayBeDestroyedFromWithinACall) {

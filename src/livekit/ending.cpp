@@ -13,12 +13,12 @@ bool contains(std::string_view text, std::string_view part) {
 
 // The texts of a LiveKit server's 401, matched in full or by their beginnings.
 std::string_view explain_unauthorized(std::string_view body) {
-  if (body.starts_with("no permissions to access the room")) return "it was given no token";
-  if (body.starts_with("invalid authorization token")) return "the token is no JWT";
+  if (body.starts_with("no permissions to access the room")) return "it received no token";
+  if (body.starts_with("invalid authorization token")) return "the token is not a JWT";
   if (body.starts_with("invalid API key")) return "it does not know the API key that signed the token";
   if (body.starts_with("permissions denied"))
     return "the token does not allow joining a room (video.roomJoin)";
-  if (!body.starts_with("invalid token")) return "the token does not let us in";
+  if (!body.starts_with("invalid token")) return "the token does not allow joining this room";
   const auto error = body.rfind(", error: ");
   const std::string_view reason = error == std::string_view::npos ? "" : body.substr(error);
   if (contains(reason, "expired")) return "the token has expired; get a new one";
@@ -50,20 +50,21 @@ std::string_view to_string(EndKind kind) {
 Ended ending_of_leave(const wire::Leave& leave) {
   switch (leave.reason()) {
     case wire::CLIENT_INITIATED:
-      return {EndKind::left, "we left the room"};
+      return {EndKind::left, "Holdfast left the room"};
     case wire::DUPLICATE_IDENTITY:
       // To join again would throw the other one out in turn.
-      return {EndKind::refused, "another session joined with our identity; give each recorder its own"};
+      return {EndKind::refused,
+              "another session joined with the same identity; give each recorder its own identity"};
     case wire::PARTICIPANT_REMOVED:
-      return {EndKind::refused, "we were removed from the room"};
+      return {EndKind::refused, "Holdfast was removed from the room"};
     case wire::ROOM_DELETED:
       return {EndKind::stream_ended, "the room was deleted"};
     case wire::ROOM_CLOSED:
       // We do not hold it open; a publisher who was away for longer than its departure timeout makes it anew.
-      return {EndKind::not_live, "the room closed, everybody had left", Fault::publisher};
+      return {EndKind::not_live, "the room was closed, all participants had left", Fault::publisher};
     // Sent with action DISCONNECT, but the room lives on, on this server or another.
     case wire::SERVER_SHUTDOWN:
-      return {EndKind::rejoin, "the server shuts down"};
+      return {EndKind::rejoin, "the server is shutting down"};
     default:
       break;
   }
@@ -77,27 +78,29 @@ Ended ending_of_leave(const wire::Leave& leave) {
 
 Ended ending_of_refusal(int status, std::string_view body) {
   const auto refused = [](std::string_view why) {
-    return Ended{EndKind::refused, fmt::format("the LiveKit server refused us: {}", why)};
+    return Ended{EndKind::refused, fmt::format("the LiveKit server refused the connection: {}", why)};
   };
   if (status == 401) return refused(explain_unauthorized(body));
   if (status == 400 && body.starts_with("identity cannot be empty"))
     return refused("the token names no identity");
   if (status == 400 && body.starts_with("no room name")) return refused("the token names no room");
   if (status == 400 && contains(body, "exceeds limits")) {
-    return refused("the room's name or our identity is too long (256 bytes at most)");
+    return refused("the room's name or the identity in the token is too long (at most 256 bytes)");
   }
   if (status == 404 && contains(body, "room does not exist"))
     return {EndKind::not_live, "the room does not exist yet"};
-  if (status == 404) return refused("nothing at this address (404); check livekit_url");
+  if (status == 404) return refused("the address was not found (404); check livekit_url");
   if (status == 500 && contains(body, "connection closed by media")) {
     return {EndKind::rejoin,
-            "the LiveKit server did not let us in: the room is full, or the server has trouble (500)"};
+            "the LiveKit server refused to let Holdfast join: the room is full, or the server has an error "
+            "(500)"};
   }
-  if (status == 503) return {EndKind::rejoin, "the LiveKit server is at its limits (503)"};
+  if (status == 503) return {EndKind::rejoin, "the LiveKit server is at its capacity limit (503)"};
   if (status == 429 || status >= 500) {
-    return {EndKind::rejoin, fmt::format("the LiveKit server has trouble (HTTP status {})", status)};
+    return {EndKind::rejoin, fmt::format("the LiveKit server has an error (HTTP status {})", status)};
   }
-  return refused(fmt::format("HTTP status {} instead of a WebSocket; check livekit_url", status));
+  return refused(
+      fmt::format("it responded with HTTP status {} instead of a WebSocket; check livekit_url", status));
 }
 
 }  // namespace holdfast::livekit

@@ -50,7 +50,7 @@ struct Refusal {
 TEST(Ending, EachRefusalOfAServerIsExplained) {
   const Refusal table[] = {
       {401, "no permissions to access the room", EndKind::refused, "no token"},
-      {401, "invalid authorization token", EndKind::refused, "no JWT"},
+      {401, "invalid authorization token", EndKind::refused, "not a JWT"},
       {401, "invalid API key: abc", EndKind::refused, "API key"},
       {401, "invalid token: SECRET, error: token is expired (exp)", EndKind::refused, "expired"},
       {401, "invalid token: SECRET, error: token not valid yet (nbf)", EndKind::refused, "clocks"},
@@ -64,7 +64,7 @@ TEST(Ending, EachRefusalOfAServerIsExplained) {
       {404, "404 page not found", EndKind::refused, "livekit_url"},
       {500, "connection closed by media", EndKind::rejoin, "full"},
       {502, "", EndKind::rejoin, "502"},
-      {503, "", EndKind::rejoin, "limits"},
+      {503, "", EndKind::rejoin, "capacity limit"},
       {429, "", EndKind::rejoin, "429"},
       {200, "<html>", EndKind::refused, "livekit_url"},
       {302, "", EndKind::refused, "302"},

@@ -91,8 +91,8 @@ void Membership::try_later(Duration delay, std::string why) {
 void Membership::reconnect(Continuity::Attempt attempt, const std::string& why) {
   phase_ = Phase::seeking;
   const bool resumes = attempt.step == Continuity::Step::resume;
-  log::info("{}: {} in {} ms: {}", options_.recording_id, resumes ? "resuming the session" : "joining again",
-            to_milliseconds(attempt.wait), why);
+  log::info("{}: {} in {} ms: {}", options_.recording_id,
+            resumes ? "resuming the session" : "rejoining the room", to_milliseconds(attempt.wait), why);
   if (!resumes) return try_later(attempt.wait, why);
   next_step_ = attempt.step;
   retry_at_ = now_.instant + attempt.wait;
@@ -124,7 +124,7 @@ void Membership::handle_answer(const Now& now, const OfferKey& key, const Result
   if (answer) {
     room_->send_answer(key.id, *answer);
   } else {
-    end(Outcome::refused, fmt::format("the server's offer cannot be answered: {}", answer.error().message));
+    end(Outcome::refused, fmt::format("cannot answer the server's offer: {}", answer.error().message));
   }
 }
 
@@ -168,7 +168,7 @@ void Membership::on_resumed() {
   if (phase_ == Phase::done) return;
   phase_ = Phase::joined;
   continuity_.handle_connected(now_.instant);
-  log::info("{}: the session goes on", options_.recording_id);
+  log::info("{}: session resumed", options_.recording_id);
   subscriber_.suspect(Fault::network);
   subscriber_.note_resumed();
 }
@@ -210,8 +210,8 @@ void Membership::on_track_refused(const Track& track) {
 void Membership::on_publisher_left(std::string_view identity) {
   if (phase_ == Phase::done) return;
   subscriber_.suspect(Fault::publisher);
-  log::info("{}: {} left the room; waiting for gap_limit in case they come back", options_.recording_id,
-            identity);
+  log::info("{}: {} left the room; waiting up to gap_limit for that participant to return",
+            options_.recording_id, identity);
 }
 
 void Membership::on_participant(std::string_view identity) {

@@ -242,7 +242,7 @@ TEST_F(MembershipTest, AStreamThatIsNotLiveInTimeIsRefused) {
   EXPECT_THAT(told(), IsEmpty());
   pass(1s);
   EXPECT_THAT(told(), ElementsAre("refused"));
-  EXPECT_THAT(recording_.why, HasSubstr("not live within 20s: no answer from the LiveKit server"));
+  EXPECT_THAT(recording_.why, HasSubstr("not live within 20s: no response from the LiveKit server"));
 }
 
 TEST_F(MembershipTest, AStreamThatIsNotWaitedForMustBeLive) {

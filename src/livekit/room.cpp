@@ -171,13 +171,13 @@ void Room::handle_permission(const wire::SubscriptionPermissionUpdate& update) {
   if (update.allowed()) {
     roster_.allow(update.track_sid());
   } else {
-    refuse(update.track_sid(), "its publisher does not allow us to subscribe");
+    refuse(update.track_sid(), "its publisher does not allow Holdfast to subscribe");
   }
 }
 
 void Room::handle_subscription_response(const wire::SubscriptionResponse& response) {
   if (response.err() != wire::SubscriptionResponse::TRACK_NOT_FOUND) {
-    return refuse(response.track_sid(), "the server cannot send it in a codec of our answer");
+    return refuse(response.track_sid(), "the server cannot send it in a codec that Holdfast supports");
   }
   // Comes a minute after the request; if the track is still announced, it is asked for again.
   for (std::optional<Track>& track : selected_) {
@@ -286,7 +286,8 @@ void Room::end_if_nothing_left(Instant now) {
     return;
   }
   nothing_left_at_ = std::min(nothing_left_at_, now + config_.track_wait);
-  if (now >= nothing_left_at_) end({EndKind::refused, "nothing that is published can be recorded" + reasons});
+  if (now >= nothing_left_at_)
+    end({EndKind::refused, "none of the published tracks can be recorded" + reasons});
 }
 
 bool Room::in_scope(const Publisher& publisher) const {
@@ -300,7 +301,7 @@ void Room::handle_timeout(Instant now) {
     if (now < join_deadline_) return;
     return end(
         {EndKind::rejoin,
-         fmt::format("no answer from the LiveKit server within {} s", to_seconds(config_.join_timeout)),
+         fmt::format("no response from the LiveKit server within {} s", to_seconds(config_.join_timeout)),
          Fault::network});
   }
   if (now >= silent_at_) {
@@ -385,7 +386,7 @@ void Room::send(const wire::SignalRequest& request) {
 // Nothing of the room is touched after on_ended(): its owner may destroy it there.
 void Room::end(Ended ended) {
   ended_ = true;
-  if (leave_deadline_ != never) ended = {EndKind::left, "we left the room", ended.fault};
+  if (leave_deadline_ != never) ended = {EndKind::left, "Holdfast left the room", ended.fault};
   events_.on_ended(ended);
 }
 

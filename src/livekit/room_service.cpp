@@ -28,29 +28,29 @@ RoomService::Answer<json::array> read_array(const Result<HttpResponse>& reply, s
     return later({}, again ? ErrorCode::unavailable : ErrorCode::refused, reply.error().message);
   }
   if (reply->status == 401 || reply->status == 403) {
-    return later(retry_after(*reply, now), ErrorCode::refused,
-                 fmt::format("the LiveKit server answered {} to its own API: check livekit_api_key and "
-                             "livekit_api_secret",
-                             reply->status));
+    return later(
+        retry_after(*reply, now), ErrorCode::refused,
+        fmt::format(
+            "the LiveKit server's API responded with status {}: check livekit_api_key and livekit_api_secret",
+            reply->status));
   }
   if (reply->status != 200) {
     const bool again = reply->status == 408 || reply->status == 429 || reply->status >= 500;
     return later(retry_after(*reply, now), again ? ErrorCode::unavailable : ErrorCode::refused,
-                 fmt::format("the LiveKit server's API answered with status {}{}", reply->status,
+                 fmt::format("the LiveKit server's API responded with status {}{}", reply->status,
                              again ? "" : ": check livekit_url"));
   }
   json::error_code error;
   json::value value = json::parse(reply->body, error);
   if (error || !value.is_object()) {
-    return later(
-        {}, ErrorCode::refused,
-        "the LiveKit server's API answered with something else than a JSON object: check livekit_url");
+    return later({}, ErrorCode::refused,
+                 "the LiveKit server's API did not respond with a JSON object: check livekit_url");
   }
   json::value* list = value.get_object().if_contains(json::string_view(name.data(), name.size()));
   if (list == nullptr || list->is_null()) return json::array();
   if (!list->is_array()) {
     return later({}, ErrorCode::refused,
-                 fmt::format("the LiveKit server's API answered without a list of {}", name));
+                 fmt::format("the response of the LiveKit server's API has no list of {}", name));
   }
   return std::move(list->get_array());
 }

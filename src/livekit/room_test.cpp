@@ -153,7 +153,7 @@ TEST_F(RoomTest, AnEncryptedStreamIsRefusedByName) {
   EXPECT_THAT(requests(), IsEmpty());
   pass(1s);
   EXPECT_THAT(events(), ElementsAre("ended refused"));
-  EXPECT_THAT(log_.ended.why, HasSubstr("video track TR_v (camera) of alice: it is encrypted end to end"));
+  EXPECT_THAT(log_.ended.why, HasSubstr("video track TR_v (camera) of alice: it is end-to-end encrypted"));
 }
 
 TEST_F(RoomTest, ACodecItCannotTakeIsNamedAndTheRestRecorded) {

@@ -77,8 +77,8 @@ Result<void> check(const TokenEndpointConfig& config) {
        {std::pair("token_pointer", config.token_pointer), std::pair("url_pointer", config.server_url_pointer),
         std::pair("live_pointer", config.live_pointer)}) {
     if (!is_json_pointer(pointer)) {
-      return fail(ErrorCode::invalid, "token endpoint: {} is no JSON pointer; one looks like /data/token",
-                  name);
+      return fail(ErrorCode::invalid,
+                  "token endpoint: {} is not a JSON pointer; a JSON pointer looks like /data/token", name);
     }
   }
   if (!config.body.empty() && !parse_json(replace_placeholder(config.body, "x"))) {
@@ -127,11 +127,11 @@ TokenOutcome TokenEndpoint::handle_reply(const Result<HttpResponse>& reply, Wall
   if (status == 408 || status == 429 || status >= 500) {
     return ask_later(
         retry_after(*reply, now), random,
-        {ErrorCode::unavailable, fmt::format("the token endpoint answered with status {}", status)});
+        {ErrorCode::unavailable, fmt::format("the token endpoint responded with status {}", status)});
   }
   if (status < 200 || status > 299) {
     return Error{ErrorCode::refused,
-                 fmt::format("the token endpoint answered with status {}; check its configuration", status)};
+                 fmt::format("the token endpoint responded with status {}; check its configuration", status)};
   }
   return read_body(reply->body, random);
 }

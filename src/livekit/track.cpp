@@ -135,7 +135,7 @@ std::optional<Track> read_track(const wire::Participant& participant, const wire
   };
   const auto codec = takeable_codec(track, codecs);
   if (track.encryption() != wire::Track::NONE) {
-    refuse("it is encrypted end to end, and we have no key");
+    refuse("it is end-to-end encrypted, which is not supported");
   } else if (!codec || media::kind_of(*codec) != result.kind) {
     refuse(fmt::format("its codec {} is not supported", result.mime.empty() ? "(not named)" : result.mime));
   } else {

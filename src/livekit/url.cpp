@@ -35,27 +35,28 @@ std::string lower(std::string_view text) {
 Result<ServerUrl> ServerUrl::parse(std::string_view text) {
   // The text is not repeated in errors: people paste URLs with tokens in them.
   const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
-  if (!parsed) return fail(ErrorCode::invalid, "livekit_url is not a URL; it looks like wss://example.org");
+  if (!parsed)
+    return fail(ErrorCode::invalid, "livekit_url is not a URL; use a URL such as wss://example.org");
   const boost::urls::url_view& url = *parsed;
   const auto transport = transport_of(lower({url.scheme().data(), url.scheme().size()}));
   if (!transport)
     return fail(ErrorCode::invalid, "livekit_url must begin with ws://, wss://, http:// or https://");
   if (url.has_userinfo())
-    return fail(ErrorCode::invalid, "livekit_url must not hold a user name or password");
+    return fail(ErrorCode::invalid, "livekit_url must not contain a user name or password");
   if (url.has_query())
-    return fail(ErrorCode::invalid, "livekit_url must not hold a query; tokens are set apart from it");
-  if (url.has_fragment()) return fail(ErrorCode::invalid, "livekit_url must not hold a fragment (#...)");
+    return fail(ErrorCode::invalid, "livekit_url must not contain a query; set the token separately");
+  if (url.has_fragment()) return fail(ErrorCode::invalid, "livekit_url must not contain a fragment (#...)");
 
   ServerUrl result;
   result.transport = *transport;
   const auto host = url.host_address();
   result.host.assign(host.data(), host.size());
-  if (result.host.empty()) return fail(ErrorCode::invalid, "livekit_url names no host");
+  if (result.host.empty()) return fail(ErrorCode::invalid, "livekit_url has no host");
   result.port = default_port(result.transport);
   const auto port = url.port();
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), result.port);
   if (!port.empty() && (error != std::errc() || result.port == 0)) {
-    return fail(ErrorCode::invalid, "livekit_url has a port that is not within 1 to 65535");
+    return fail(ErrorCode::invalid, "livekit_url has a port that is not in the range 1 to 65535");
   }
   const auto path = url.encoded_path();
   result.path.assign(path.data(), path.size());

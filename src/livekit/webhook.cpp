@@ -67,12 +67,11 @@ Result<void> check_signature(std::string_view authorization, std::string_view bo
   }
   const auto claims = verify_jwt(authorization, api_secret);
   if (!claims) {
-    return fail(
-        ErrorCode::refused,
-        "the webhook's signature is wrong: sign webhooks with the API key that livekit_api_key names");
+    return fail(ErrorCode::refused,
+                "the webhook's signature is wrong: sign webhooks with the API key set in livekit_api_key");
   }
   if (text_at(*claims, "iss") != api_key) {
-    return fail(ErrorCode::refused, "the webhook is signed for another API key than livekit_api_key");
+    return fail(ErrorCode::refused, "the webhook is signed with an API key other than livekit_api_key");
   }
   const auto expires = numeric_date(*claims, "exp");
   if (!expires || now > *expires + leeway) {
@@ -85,7 +84,7 @@ Result<void> check_signature(std::string_view authorization, std::string_view bo
                 "the webhook's signature is not valid yet: compare the clocks of both machines");
   }
   if (!equal_secrets(text_at(*claims, "sha256"), digest_of(body))) {
-    return fail(ErrorCode::refused, "the webhook's body is not the one that was signed");
+    return fail(ErrorCode::refused, "the webhook's body does not match its signature");
   }
   return {};
 }
@@ -100,7 +99,7 @@ Result<WebhookEvent> read_webhook(std::string_view authorization, std::string_vi
   json::error_code error;
   const json::value value = json::parse(json::string_view(body.data(), body.size()), error);
   if (error || !value.is_object() || text_at(value.get_object(), "event").empty()) {
-    return fail(ErrorCode::invalid, "the webhook's body is no event of LiveKit's");
+    return fail(ErrorCode::invalid, "the webhook's body is not a LiveKit event");
   }
   const json::object& object = value.get_object();
   WebhookEvent event;

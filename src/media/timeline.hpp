@@ -25,12 +25,12 @@ class Timeline {
   Timeline(const Timeline&) = delete;
   Timeline& operator=(const Timeline&) = delete;
 
-  // Goes on with a recording of which it is known that it was `pts` at that instant, be it long ago.
+  // Resumes a timeline that was at `pts` at `instant`, which may be long ago.
   static Timeline resume(Instant instant, Ticks pts) {
     return Timeline(instant - to_duration(pts - first_pts));
   }
 
-  // Whether a frame has been stamped, or the timeline is one that goes on.
+  // Whether a frame has been stamped, or the timeline was resumed.
   bool started() const { return origin_.has_value(); }
   // Media time at an instant; started() only. What is stamped lies at most 300 ms ahead of its arrival (see
   // TrackClock).

@@ -114,7 +114,8 @@ class Detours::Relay final : public Way, private turn::Wire {
                                            : Transport::turn_tls;
   }
   std::string_view error() const override {
-    return frames_ && frames_->is_broken() ? "what it sends is not TURN" : std::string_view(client_.error());
+    return frames_ && frames_->is_broken() ? "the server does not speak TURN"
+                                           : std::string_view(client_.error());
   }
   ice::Candidate candidate() const { return ice::Candidate::relayed(client_.relayed(), local_preference_); }
 

@@ -102,7 +102,7 @@ void Detours::open_all(Instant now) {
     if (candidate.transport == ice::Transport::tcp) open_connection(candidate);
   }
   if (options_.policy == TransportPolicy::relay && options_.servers.empty()) {
-    problems_ = "only TURN is allowed (ice_transport_policy), and no TURN server is known";
+    problems_ = "ice_transport_policy allows only TURN, and no TURN server is known: set turn_servers";
   }
   const std::size_t count = std::min(options_.servers.size(), max_servers);
   for (std::size_t i = 0; i < count; ++i) {

@@ -338,7 +338,7 @@ TEST_F(DetoursTest, ARelaysRefusalIsToldWhenThereIsNoPath) {
   begin({.servers = {server("relay")}});
   clock_.run_for(31s);
   EXPECT_EQ(recorder_.peer->state(), State::failed);
-  EXPECT_THAT(recorder_.reason, HasSubstr("TURN over UDP relay:3478: the TURN server refuses"));
+  EXPECT_THAT(recorder_.reason, HasSubstr("TURN over UDP relay:3478: the TURN server rejected"));
   EXPECT_THAT(recorder_.reason, HasSubstr("connection refused"));
   EXPECT_EQ(recorder_.links.open_links(), 0u);
 }
@@ -378,7 +378,7 @@ TEST_F(DetoursTest, ARefusalIsToldAtOnceThoughNothingElseIsDue) {
   recorder_.links.add_server("relay").password = "another";
   begin({.policy = TransportPolicy::relay, .servers = {server("relay")}});
   clock_.run_for(100ms);
-  EXPECT_THAT(recorder_.failed_detours, ElementsAre(HasSubstr("refuses the user name or the credential")));
+  EXPECT_THAT(recorder_.failed_detours, ElementsAre(HasSubstr("rejected the user name or the credential")));
 }
 
 TEST_F(DetoursTest, PolicyRelayWithoutAServerSaysSo) {

@@ -97,7 +97,7 @@ void Peer::restart_ice(Instant now) {
 }
 
 Result<IceDescription> Peer::restart_ice(Instant now, const IceDescription& remote) {
-  if (!dtls_) return fail(ErrorCode::conflict, "an ICE restart of a connection that was never made");
+  if (!dtls_) return fail(ErrorCode::conflict, "cannot restart ICE before the first offer");
   if (auto valid = remote.credentials.check(); !valid) return std::unexpected(valid.error());
   restart_ice(now);
   if (auto set = ice_.set_remote(now, remote.credentials, ice::RemoteKind::full); !set)
@@ -113,7 +113,7 @@ std::string Peer::make_offer(const std::vector<sdp::OfferedTrack>& tracks) {
 }
 
 Result<void> Peer::accept_answer(Instant now, std::string_view text) {
-  if (!offer_) return fail(ErrorCode::conflict, "a session description answers nothing: no offer was made");
+  if (!offer_) return fail(ErrorCode::conflict, "unexpected answer: no offer is pending");
   const auto answer = sdp::parse(text);
   if (!answer) return std::unexpected(answer.error());
   auto accepted = sdp::read_answer(*offer_, *answer);
@@ -128,12 +128,14 @@ Result<void> Peer::accept_answer(Instant now, std::string_view text) {
 Result<void> Peer::check_dtls(const sdp::RemoteTransport& remote, sdp::Setup setup) const {
   const auto fingerprints = fingerprints_of(remote);
   if (fingerprints.empty()) {
-    return fail(ErrorCode::unsupported, "session description with no fingerprint of a kind we know (\"{}\")",
+    return fail(ErrorCode::unsupported,
+                "the session description has no fingerprint of a supported kind (\"{}\")",
                 remote.transport.fingerprints.front());
   }
   if (dtls_ && (setup != setup_ || fingerprints != remote_fingerprints_)) {
-    return fail(ErrorCode::unsupported,
-                "the other side changed its DTLS certificate or role on a live connection: connect anew");
+    return fail(
+        ErrorCode::unsupported,
+        "the other side changed its DTLS certificate or role on a live connection: open a new connection");
   }
   return {};
 }
@@ -321,8 +323,8 @@ std::string Peer::reason_for(State state) const {
   const std::string& problems = detours_.problems();
   return fmt::format("{}{}{}",
                      state_ == State::connecting
-                         ? "no path to the other side: none of its candidates answered (ICE)"
-                         : "the other side does not answer any more (ICE consent expired)",
+                         ? "no network path to the other side: none of its ICE candidates answered"
+                         : "the other side no longer responds (ICE consent expired)",
                      problems.empty() ? "" : "; ", problems);
 }
 

@@ -393,7 +393,7 @@ TEST_F(PeerToPeer, NobodyThereIsAFailureThatSaysSo) {
   net_.black_out(publisher_at, recorder_at, 1h);
   clock_.run_for(2min);
   EXPECT_THAT(recorder_.states, ElementsAre(State::failed));
-  EXPECT_THAT(recorder_.reason, HasSubstr("none of its candidates answered"));
+  EXPECT_THAT(recorder_.reason, HasSubstr("none of its ICE candidates answered"));
 }
 
 TEST_F(PeerToPeer, AnAnswerNeedsAnOffer) {

@@ -33,10 +33,10 @@ void set_option(AVCodecContext* context, const char* name, const char* value) {
 Result<EncodedFrame> encode_one(AVCodecContext* context, AVFrame* frame, AVPacket* packet,
                                 EncodedFrame encoded) {
   if (const int error = avcodec_send_frame(context, frame); error < 0) {
-    return fail(ErrorCode::internal, "{} refused a frame: {}", context->codec->name, describe(error));
+    return fail(ErrorCode::internal, "{} rejected a frame: {}", context->codec->name, describe(error));
   }
   if (const int error = avcodec_receive_packet(context, packet); error < 0) {
-    return fail(ErrorCode::internal, "{} gave no frame: {}", context->codec->name, describe(error));
+    return fail(ErrorCode::internal, "{} returned no frame: {}", context->codec->name, describe(error));
   }
   encoded.payload.assign(packet->data, packet->data + packet->size);
   encoded.picture = (packet->flags & AV_PKT_FLAG_KEY) != 0 ? media::Picture::key : media::Picture::delta;
@@ -88,7 +88,7 @@ Result<VideoEncoder> VideoEncoder::open(const VideoSettings& settings) {
     set_option(context, "lag-in-frames", "0");
   }
   if (const int error = avcodec_open2(context, context->codec, nullptr); error < 0) {
-    return fail(ErrorCode::invalid, "{} does not take {}x{} at {} frames/s: {}", name, settings.width,
+    return fail(ErrorCode::invalid, "{} does not support {}x{} at {} frames/s: {}", name, settings.width,
                 settings.height, settings.frames_per_second, describe(error));
   }
   AVFrame* frame = encoder.frame_.get();
@@ -126,7 +126,8 @@ Result<OpusEncoder> OpusEncoder::open(int bits_per_second) {
   av_channel_layout_default(&context->ch_layout, channels);
   set_option(context, "frame_duration", "20");
   if (const int error = avcodec_open2(context, context->codec, nullptr); error < 0) {
-    return fail(ErrorCode::invalid, "libopus does not take {} bits/s: {}", bits_per_second, describe(error));
+    return fail(ErrorCode::invalid, "libopus does not support {} bits/s: {}", bits_per_second,
+                describe(error));
   }
   AVFrame* frame = encoder.frame_.get();
   frame->format = context->sample_fmt;

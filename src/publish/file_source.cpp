@@ -80,7 +80,7 @@ Result<void> FileSource::open() {
   }
   context_.reset(context);
   if (const int error = avformat_find_stream_info(context, nullptr); error < 0) {
-    return fail(ErrorCode::unsupported, "cannot make out what is in {}: {}", path_, describe(error));
+    return fail(ErrorCode::unsupported, "cannot recognise the contents of {}: {}", path_, describe(error));
   }
   for (unsigned i = 0; i < context->nb_streams; ++i) {
     const auto codec = codec_of(*context->streams[i]);
@@ -92,10 +92,10 @@ Result<void> FileSource::open() {
     (video ? video_index_ : audio_index_) = static_cast<int>(i);
   }
   if (!video_ && !audio_) {
-    return fail(ErrorCode::unsupported,
-                "{} has no H.264, VP8 or Opus; make one that has: ffmpeg -i {} -c:v libx264 -bf 0 -c:a "
-                "libopus out.mkv",
-                path_, path_);
+    return fail(
+        ErrorCode::unsupported,
+        "{} has no H.264, VP8 or Opus; convert it with: ffmpeg -i {} -c:v libx264 -bf 0 -c:a libopus out.mkv",
+        path_, path_);
   }
   if (video_ == media::Codec::h264) {
     return unwrap_h264();
@@ -114,7 +114,8 @@ Result<void> FileSource::unwrap_h264() {
   }
   if (error >= 0) error = av_bsf_init(filter);
   if (error < 0)
-    return fail(ErrorCode::unsupported, "the H.264 of {} cannot be unwrapped: {}", path_, describe(error));
+    return fail(ErrorCode::unsupported, "cannot convert the H.264 of {} to Annex B: {}", path_,
+                describe(error));
   return {};
 }
 
@@ -137,7 +138,7 @@ Result<EncodedFrame> FileSource::next(media::Picture, WallTime) {
       if (auto again = rewind(); !again) return std::unexpected(again.error());
       continue;
     } else if (error < 0) {
-      return fail(ErrorCode::io, "cannot read {} further: {}", path_, describe(error));
+      return fail(ErrorCode::io, "cannot read the next frame of {}: {}", path_, describe(error));
     }
     const bool video = packet->stream_index == video_index_;
     if (!video && packet->stream_index != audio_index_) continue;

@@ -122,7 +122,7 @@ Result<void> Publisher::accept_answer(Instant now, std::string_view answer) {
   }
   if (!any) {
     return fail(ErrorCode::refused,
-                "the server takes none of the codecs offered; try --video h264 or --video vp8");
+                "the server accepts none of the offered codecs; try --video h264 or --video vp8");
   }
   return {};
 }

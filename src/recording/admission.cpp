@@ -80,7 +80,7 @@ std::string_view describe(Resource resource) {
     case Resource::transcoder:
       return "the least loaded AAC encoder thread";
     case Resource::storage:
-      return "the least loaded thread that writes";
+      return "the least loaded write thread";
     case Resource::processors:
       return "the processors";
     case Resource::disk:
@@ -92,7 +92,7 @@ std::string_view describe(Resource resource) {
 std::string_view advise(Resource resource) {
   switch (resource) {
     case Resource::transcoder:
-      return "ask for audio = copy, which needs none, or stop a recording";
+      return "request audio = copy, which needs no encoder, or stop a recording";
     case Resource::storage:
       return "record to a faster disk, or stop a recording";
     case Resource::worker:
@@ -104,23 +104,22 @@ std::string_view advise(Resource resource) {
 }
 
 Refusal refuse(const Expected& expected, double limit) {
-  return {
-      expected.resource,
-      fmt::format("the machine is full: with one recording more {} would be {:.0f} % busy, and "
-                  "admission_limit is {:.0f} %; {}",
-                  describe(expected.resource), expected.load * 100, limit * 100, advise(expected.resource))};
+  return {expected.resource, fmt::format("the machine is full: one more recording would put {} at {:.0f} % "
+                                         "load, and admission_limit is {:.0f} %; {}",
+                                         describe(expected.resource), expected.load * 100, limit * 100,
+                                         advise(expected.resource))};
 }
 
 Refusal refuse_fresh(Resource resource, unsigned fresh) {
   return {resource,
-          fmt::format("{} recordings have just begun on {} and their cost is not measured yet; try again in "
-                      "{} s",
-                      fresh, describe(resource), to_seconds(Admission::settling))};
+          fmt::format(
+              "{} recordings have just started on {} and their load is not measured yet; try again in {} s",
+              fresh, describe(resource), to_seconds(Admission::settling))};
 }
 
 Refusal refuse_disk(Duration wait) {
-  return {Resource::disk, fmt::format("the disk does not keep up: a write has been under way for {:.1f} s; "
-                                      "look at the disk, or record to a faster one",
+  return {Resource::disk, fmt::format("the disk does not keep up: a write has been in progress for {:.1f} s; "
+                                      "check the disk, or record to a faster one",
                                       to_seconds(wait))};
 }
 

@@ -46,7 +46,7 @@ TEST_F(AdmissionTest, OneMoreMayReachTheLimitAndNotPassIt) {
   EXPECT_EQ(refused(), std::nullopt);  // 84 %
   load.workers = {busy_with(85, 0.01)};
   EXPECT_EQ(refused(), Resource::worker);  // 86 %
-  EXPECT_THAT(why(), HasSubstr("would be 86 % busy, and admission_limit is 85 %"));
+  EXPECT_THAT(why(), HasSubstr("at 86 % load, and admission_limit is 85 %"));
 }
 
 TEST_F(AdmissionTest, TheWorkerThatHasRoomIsTheOneThatCounts) {
@@ -126,7 +126,7 @@ TEST_F(AdmissionTest, NothingStartsWhileWritesWait) {
   EXPECT_EQ(refused(), std::nullopt);
   load.disk_wait = 2100ms;
   EXPECT_EQ(refused(), Resource::disk);
-  EXPECT_THAT(why(), HasSubstr("under way for 2.1 s"));
+  EXPECT_THAT(why(), HasSubstr("in progress for 2.1 s"));
 }
 
 TEST_F(AdmissionTest, ALimitOfZeroRefusesNothing) {

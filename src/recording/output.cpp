@@ -163,9 +163,9 @@ Outcome Output::write(media::Frame frame) {
 void Output::choose_format(const media::TrackFormat* video, const Now& now) {
   if (video == nullptr || container::can_hold(format_, video->codec)) return;
   format_ = container::Format::mkv;
-  format_note_ =
-      fmt::format("{} does not go into {}; recorded untouched as {}", media::to_string(video->codec),
-                  container::to_string(options_.format), container::to_string(format_));
+  format_note_ = fmt::format("{} cannot be stored in {}; recorded without re-encoding as {}",
+                             media::to_string(video->codec), container::to_string(options_.format),
+                             container::to_string(format_));
   note_format(now);
 }
 

@@ -67,18 +67,18 @@ void choose_codecs(const MediaDescription& offered, const AnswerPolicy& policy, 
 // Why we cannot take the m-line; empty: we can.
 std::string objection(const SessionDescription& offer, const MediaDescription& offered,
                       const MediaSection& section) {
-  if (offered.port == 0 && !offered.bundle_only) return "rejected by its offerer";
+  if (offered.port == 0 && !offered.bundle_only) return "rejected by the offerer itself";
   if (!is_bundled(offer, offered)) return "outside the BUNDLE group";
   if (section.kind == Kind::application) return {};
   if (section.kind == Kind::other) {
-    return fmt::format("{} over {} is not something we take", offered.media, offered.protocol);
+    return fmt::format("{} over {} is not supported", offered.media, offered.protocol);
   }
   if (offered.protocol.find("RTP/SAVP") == std::string::npos) {
     return fmt::format("{} is not encrypted", offered.protocol);
   }
-  if (!offered.rtcp_mux) return "without rtcp-mux";
+  if (!offered.rtcp_mux) return "it has no rtcp-mux";
   if (section.codecs.empty()) {
-    return fmt::format("no codec we can take among {}", fmt::join(section.rejected_codecs, ", "));
+    return fmt::format("none of its codecs is supported: {}", fmt::join(section.rejected_codecs, ", "));
   }
   return {};
 }
@@ -154,14 +154,14 @@ Result<Setup> answer_setup(std::optional<Setup> offered, Setup preferred) {
     case Setup::holdconn:
       break;
   }
-  return fail(ErrorCode::unsupported, "offer with a=setup:holdconn: nothing may be set up");
+  return fail(ErrorCode::unsupported, "the offer has a=setup:holdconn, which forbids a connection");
 }
 
 }  // namespace
 
 Result<Answer> make_answer(const SessionDescription& offer, const AnswerPolicy& policy,
                            const LocalTransport& local) {
-  if (offer.media.empty()) return fail(ErrorCode::invalid, "offer without an m-line");
+  if (offer.media.empty()) return fail(ErrorCode::invalid, "the offer has no m-line");
   auto remote = remote_transport_of(offer);
   if (!remote) return std::unexpected(remote.error());
   const auto setup = answer_setup(remote->transport.setup, policy.setup);
@@ -188,7 +188,7 @@ Result<Answer> make_answer(const SessionDescription& offer, const AnswerPolicy& 
     answer.sections.push_back(std::move(section));
   }
   if (accepted.empty()) {
-    return fail(ErrorCode::unsupported, "nothing in the offer can be taken ({})", objections);
+    return fail(ErrorCode::unsupported, "no media in the offer can be accepted ({})", objections);
   }
   if (!offer.bundles.empty()) answer.description.bundles = {std::move(accepted)};
   return answer;

@@ -168,7 +168,7 @@ TEST(Answer, AMediaLineWithoutACodecWeTakeIsRefusedAndLeavesTheBundle) {
   EXPECT_EQ(answer.description.media[2].port, 0);
   EXPECT_EQ(answer.description.media[2].mid, "2");
   EXPECT_THAT(answer.description.bundles, ElementsAre(ElementsAre("0", "1", "3")));
-  EXPECT_EQ(answer.sections[2].rejection, "no codec we can take among red, opus, PCMU, PCMA");
+  EXPECT_EQ(answer.sections[2].rejection, "none of its codecs is supported: red, opus, PCMU, PCMA");
   EXPECT_EQ(answer.sections[2].direction, Direction::inactive);
   EXPECT_TRUE(parse(serialize(answer.description)).has_value());
 }
@@ -177,8 +177,8 @@ TEST(Answer, AnOfferWithNothingToTakeIsAnErrorThatSaysWhy) {
   const auto answer = answer_to(browser_whip, {.codecs = {"h265"}});
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(answer.error().message,
-              AllOf(HasSubstr("audio: no codec"), HasSubstr("video: no codec"), HasSubstr("AV1")));
+  EXPECT_THAT(answer.error().message, AllOf(HasSubstr("audio: none of its codecs"),
+                                            HasSubstr("video: none of its codecs"), HasSubstr("AV1")));
 }
 
 TEST(Answer, ABrowserGetsBothItsTracks) {
@@ -221,13 +221,13 @@ TEST(Answer, OneTransportCarriesAllSoOthersAreRefused) {
 
 TEST(Answer, RefusesWhatIsPlainOrUnmultiplexedOrStrange) {
   EXPECT_EQ(must_answer(replaced(livekit_second, "a=rtcp-mux\n", "")).sections[1].rejection,
-            "without rtcp-mux");
+            "it has no rtcp-mux");
   EXPECT_EQ(must_answer(replaced(livekit_second, "UDP/TLS/RTP/SAVPF", "RTP/AVP")).sections[1].rejection,
             "RTP/AVP is not encrypted");
   EXPECT_EQ(must_answer(replaced(livekit_second, "m=audio", "m=text")).sections[2].rejection,
-            "text over UDP/TLS/RTP/SAVPF is not something we take");
+            "text over UDP/TLS/RTP/SAVPF is not supported");
   EXPECT_EQ(must_answer(replaced(livekit_second, "m=audio 9", "m=audio 0")).sections[2].rejection,
-            "rejected by its offerer");
+            "rejected by the offerer itself");
 }
 
 TEST(Answer, ABundleOnlyLineIsNotARejectedOne) {

@@ -54,7 +54,7 @@ MediaSection conclude(const MediaDescription& offered, const MediaDescription& a
   if (answered.port == 0) {
     section.rejection = "refused by the other side";
   } else if (section.kind != Kind::application && section.codecs.empty()) {
-    section.rejection = "the other side accepted none of our codecs";
+    section.rejection = "the other side accepted none of the offered codecs";
   } else if (answered.direction == Direction::recvonly || answered.direction == Direction::sendrecv) {
     section.direction = Direction::sendonly;
   }
@@ -113,7 +113,7 @@ Result<AcceptedAnswer> read_answer(const SessionDescription& offer, const Sessio
     return a.media == b.media && (a.mid == b.mid || b.port == 0);
   };
   if (!std::ranges::equal(offer.media, answer.media, same_line)) {
-    return fail(ErrorCode::invalid, "answer with other m-lines than the offer");
+    return fail(ErrorCode::invalid, "the m-lines of the answer differ from those of the offer");
   }
   AcceptedAnswer accepted;
   for (std::size_t i = 0; i < offer.media.size(); ++i) {
@@ -134,7 +134,7 @@ Result<AcceptedAnswer> read_answer(const SessionDescription& offer, const Sessio
       accepted.setup = Setup::active;
       break;
     default:
-      return fail(ErrorCode::invalid, "answer without a=setup:active or a=setup:passive");
+      return fail(ErrorCode::invalid, "the answer has neither a=setup:active nor a=setup:passive");
   }
   return accepted;
 }

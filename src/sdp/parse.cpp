@@ -156,10 +156,10 @@ const Parser::Entry Parser::entries[] = {
 
 Result<SessionDescription> Parser::parse(std::string_view text) {
   if (text.size() > max_text_bytes) {
-    return fail(ErrorCode::invalid, "session description of {} bytes is longer than {}", text.size(),
+    return fail(ErrorCode::invalid, "the session description has {} bytes, more than {}", text.size(),
                 max_text_bytes);
   }
-  if (!text.starts_with("v=0")) return fail(ErrorCode::invalid, "session description without v=0");
+  if (!text.starts_with("v=0")) return fail(ErrorCode::invalid, "the session description has no v=0");
   for (int number = 1; !text.empty(); ++number) {
     std::string_view line = take(text, '\n');
     if (line.ends_with('\r')) line.remove_suffix(1);

@@ -83,14 +83,16 @@ Result<RemoteTransport> remote_transport_of(const SessionDescription& descriptio
     const std::size_t pwd = transport.ice_pwd.size();
     if (ufrag < 4 || ufrag > 256 || pwd < 22 || pwd > 256) {  // RFC 8839 section 5.4
       return fail(ErrorCode::invalid,
-                  "session description with a=ice-ufrag of {} and a=ice-pwd of {} characters", ufrag, pwd);
+                  "the session description has an a=ice-ufrag of {} and an a=ice-pwd of {} characters, which "
+                  "is not allowed (RFC 8839 section 5.4)",
+                  ufrag, pwd);
     }
     if (transport.fingerprints.empty()) {
-      return fail(ErrorCode::invalid, "session description without a=fingerprint");
+      return fail(ErrorCode::invalid, "the session description has no a=fingerprint");
     }
     return RemoteTransport{transport, description.ice_lite};
   }
-  return fail(ErrorCode::invalid, "session description without a=ice-ufrag");
+  return fail(ErrorCode::invalid, "the session description has no a=ice-ufrag");
 }
 
 Transport describe(const LocalTransport& local, Setup setup, bool first) {

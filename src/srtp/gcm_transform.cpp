@@ -264,8 +264,8 @@ class GcmTransform final : public Transform {
 
 Result<std::unique_ptr<Transform>> make_gcm_transform(Bytes local, Bytes remote) {
   if (local.size() != key_size + salt_size || remote.size() != key_size + salt_size) {
-    return fail(ErrorCode::internal, "SRTP keys of {} and {} bytes do not fit AEAD_AES_128_GCM", local.size(),
-                remote.size());
+    return fail(ErrorCode::internal, "SRTP keys of {} and {} bytes have the wrong size for AEAD_AES_128_GCM",
+                local.size(), remote.size());
   }
   return std::make_unique<GcmTransform>(local, remote);
 }

@@ -108,7 +108,7 @@ class LibsrtpTransform final : public Transform {
 Result<std::unique_ptr<Transform>> make_libsrtp_transform(const dtls::KeyingMaterial& keys) {
   Context inbound = open_context(keys.profile, keys.remote, ssrc_any_inbound);
   Context outbound = open_context(keys.profile, keys.local, ssrc_any_outbound);
-  if (!inbound || !outbound) return fail(ErrorCode::internal, "SRTP keys are refused by libsrtp");
+  if (!inbound || !outbound) return fail(ErrorCode::internal, "libsrtp rejected the SRTP keys");
   return std::make_unique<LibsrtpTransform>(std::move(inbound), std::move(outbound));
 }
 

@@ -39,7 +39,7 @@ Result<void> note_replaced(Disk& disk, const std::string& directory, std::string
   JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
   if (auto read = read_journal(disk, path, reader); !read) return read;
   const auto found = std::ranges::find(outline.parts, part, &PartEvent::file);
-  if (found == outline.parts.end()) return fail(ErrorCode::not_found, "{} knows no part {}", path, part);
+  if (found == outline.parts.end()) return fail(ErrorCode::not_found, "{} has no part {}", path, part);
   event->part = found->number;
   event->reason = reason;
   const auto noted = journal->append(std::move(*event), wall);

@@ -92,8 +92,9 @@ void RecordingFiles::part_synced(int number, const SyncRange& range, const Resul
   }
   if (result || number != parts_) return;
   if (result.error().code == ErrorCode::not_found) {
-    note(DiskEvent{part_paths_.back() + ": " + result.error().message + "; the next part goes on"}, now_,
-         pts_);
+    note(DiskEvent{part_paths_.back() + ": " + result.error().message +
+                   "; recording continues in the next part"},
+         now_, pts_);
   }
   needs_new_part_ = true;
 }

@@ -56,7 +56,8 @@ Result<RecordingSummary> summarize(Disk& disk, const std::string& directory, con
   const std::string folder = folder_prefix(directory);
   const std::string path = folder + journal;
   if (!outline.start) {
-    return fail(ErrorCode::invalid, "{} is no journal of a recording: it has no start; move it elsewhere",
+    return fail(ErrorCode::invalid,
+                "{} is not the journal of a recording: it has no start event; move it to another folder",
                 path);
   }
   RecordingSummary recording{.recording_id = outline.start->recording_id,

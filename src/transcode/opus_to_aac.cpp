@@ -32,13 +32,13 @@ void OpusToAac::DecoderDeleter::operator()(OpusDecoder* decoder) const {
 
 Result<std::unique_ptr<OpusToAac>> OpusToAac::create(int channels) {
   if (channels != 1 && channels != 2) {
-    return fail(ErrorCode::invalid, "cannot make AAC of {} channels, only of 1 or 2", channels);
+    return fail(ErrorCode::invalid, "cannot encode AAC with {} channels, only with 1 or 2", channels);
   }
   int status = OPUS_OK;
   // Whatever a packet has, this decoder gives that many channels.
   Decoder decoder(opus_decoder_create(sample_rate, channels, &status));
   if (!decoder) {
-    return fail(ErrorCode::internal, "the Opus decoder cannot be set up: {}", opus_strerror(status));
+    return fail(ErrorCode::internal, "cannot set up the Opus decoder: {}", opus_strerror(status));
   }
   auto encoder = AacEncoder::create(channels);
   if (!encoder) return std::unexpected(encoder.error());

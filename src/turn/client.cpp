@@ -32,7 +32,7 @@ constexpr std::size_t longest_nonce = 512;
 
 std::string said(const stun::Message& response) {
   return response.error ? fmt::format("{} {}", response.error->number, printable(response.error->reason))
-                        : "a malformed answer";
+                        : "a malformed response";
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ void Client::handle_success(Instant now, const Request& request, const stun::Mes
 
 void Client::handle_allocated(Instant now, const stun::Message& response) {
   if (!response.relayed || !response.lifetime) {
-    return fail("the TURN server's answer names no relayed address");
+    return fail("the TURN server's response has no relayed address");
   }
   relayed_ = *response.relayed;
   state_ = State::ready;
@@ -161,26 +161,27 @@ void Client::handle_error(Instant now, Request request, const stun::Message& res
     if (take_credentials(response)) ask(now, std::move(request), wire);
     return;
   }
-  if (number == stun::unauthenticated) return fail("the TURN server refuses the user name or the credential");
+  if (number == stun::unauthenticated)
+    return fail("the TURN server rejected the user name or the credential");
   handle_refusal(request, said(response));
 }
 
 // False: failed.
 bool Client::take_credentials(const stun::Message& response) {
   if (!response.nonce || response.nonce->size() > longest_nonce) {
-    fail("the TURN server names no nonce, or one too long");
+    fail("the TURN server sent no nonce, or a nonce that is too long");
     return false;
   }
   nonce_ = *response.nonce;
   if (!response.realm && !key_.empty()) return true;
   if (!response.realm || response.realm->size() > longest_realm) {
-    fail("the TURN server names no realm, or one too long");
+    fail("the TURN server sent no realm, or a realm that is too long");
     return false;
   }
   realm_ = *response.realm;
   const auto key = stun::long_term_key(username_, realm_, password_);
   if (!key) {
-    fail("TURN needs MD5 (RFC 8489 section 9.2.2), which OpenSSL was told to do without");
+    fail("TURN needs MD5 (RFC 8489 section 9.2.2), which is disabled in this OpenSSL");
     return false;
   }
   key_ = *key;
@@ -190,7 +191,7 @@ bool Client::take_credentials(const stun::Message& response) {
 void Client::handle_refusal(const Request& request, const std::string& why) {
   switch (request.purpose) {
     case Purpose::allocate:
-      return fail(fmt::format("the TURN server refuses an allocation: {}", why));
+      return fail(fmt::format("the TURN server refused an allocation: {}", why));
     case Purpose::refresh:
       return fail(fmt::format("the TURN server ended the allocation: {}", why));
     case Purpose::permit:
@@ -260,7 +261,7 @@ void Client::repeat_requests(Instant now, Wire& wire) {
     } else if (carrier_ == Carrier::stream || request.copies >= most_copies) {
       const Request lost = std::move(request);
       requests_.erase(requests_.begin() + static_cast<std::ptrdiff_t>(i));
-      handle_refusal(lost, "no answer");
+      handle_refusal(lost, "no response");
     } else {
       wire.send(request.bytes);
       ++request.copies;

@@ -101,7 +101,7 @@ TEST_F(ClientTest, AWrongPasswordIsNamed) {
   client_.start(clock_.now(), *this);
   clock_.run_for(1s);
   EXPECT_EQ(client_.state(), State::failed);
-  EXPECT_THAT(client_.error(), HasSubstr("refuses the user name or the credential"));
+  EXPECT_THAT(client_.error(), HasSubstr("rejected the user name or the credential"));
   EXPECT_EQ(client_.deadline(), never);
 }
 
@@ -127,7 +127,7 @@ TEST_F(ClientTest, AServerThatIsSilentIsGivenUpAfterSevenCopies) {
   EXPECT_EQ(messages_, 7);
   clock_.run_for(1s);
   EXPECT_EQ(client_.state(), State::failed);
-  EXPECT_THAT(client_.error(), HasSubstr("no answer"));
+  EXPECT_THAT(client_.error(), HasSubstr("no response"));
 }
 
 TEST_F(ClientTest, AnAnswerThatIsNotTheServersIsNotBelieved) {

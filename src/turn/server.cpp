@@ -33,15 +33,15 @@ bool read_authority(std::string_view text, LinkTarget& target) {
 
 Result<LinkTarget> parse_url(std::string_view url) {
   const auto malformed = [&] {
-    return fail(ErrorCode::invalid, "\"{}\" is no TURN URL such as turn:turn.example.org:3478?transport=udp",
-                printable(url));
+    return fail(ErrorCode::invalid,
+                "\"{}\" is not a TURN URL such as turn:turn.example.org:3478?transport=udp", printable(url));
   };
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos) return malformed();
   const std::string_view scheme = url.substr(0, colon);
   const bool secure = equals_ignoring_case(scheme, "turns");
   if (equals_ignoring_case(scheme, "stun") || equals_ignoring_case(scheme, "stuns")) {
-    return fail(ErrorCode::unsupported, "\"{}\" names a STUN server, which relays nothing", printable(url));
+    return fail(ErrorCode::unsupported, "\"{}\" is a STUN server, which cannot relay media", printable(url));
   }
   if (!secure && !equals_ignoring_case(scheme, "turn")) return malformed();
 
@@ -55,8 +55,8 @@ Result<LinkTarget> parse_url(std::string_view url) {
   if (question == std::string_view::npos) return target;
   if (equals_ignoring_case(query, "transport=udp")) {
     if (secure) {
-      return fail(ErrorCode::unsupported, "\"{}\" asks for TURN over DTLS; use transport=tcp",
-                  printable(url));
+      return fail(ErrorCode::unsupported,
+                  "\"{}\" is TURN over DTLS, which is not supported; use transport=tcp", printable(url));
     }
   } else if (!equals_ignoring_case(query, "transport=tcp")) {
     return malformed();

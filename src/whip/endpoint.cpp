@@ -89,7 +89,7 @@ void Endpoint::handle(std::string_view mint_id, std::string_view session_id, con
   }
   const auto session = sessions_.find(session_id);
   if (session == sessions_.end() || session->second.mint_id != mint_id) {
-    return reply(text_response(404, "No such WHIP session: it has ended, or never was."));
+    return reply(text_response(404, "No such WHIP session: it has ended or never existed."));
   }
   if (method == "PATCH") return handle_patch(session->first, session->second, request, std::move(reply));
   if (method == "DELETE") return handle_delete(session->first, std::move(reply));
@@ -108,12 +108,13 @@ void Endpoint::handle_offer(std::string_view mint_id, const IncomingRequest& req
     return reply(std::move(response));
   }
   if (!accepts_sdp(request))
-    return reply(text_response(406, "The answer is application/sdp; Accept does not allow it."));
+    return reply(
+        text_response(406, "The response is application/sdp, which the Accept header field does not allow."));
   if (request.body.size() > max_offer_bytes)
-    return reply(text_response(413, "The SDP offer is over 256 KiB."));
+    return reply(text_response(413, "The SDP offer is larger than 256 KiB."));
   auto parsed = parse_fragment(request.body);
   if (!parsed || !request.body.starts_with("v=0"))
-    return reply(text_response(400, "The body is no SDP offer."));
+    return reply(text_response(400, "The body is not an SDP offer."));
   if (parsed->ufrag.empty() || parsed->pwd.empty()) {
     return reply(text_response(400, "The SDP offer has no ice-ufrag or no ice-pwd."));
   }
@@ -145,17 +146,17 @@ void Endpoint::handle_patch(const std::string& session_id, const Session& sessio
     return reply(std::move(response));
   }
   if (request.body.size() > max_fragment_bytes)
-    return reply(text_response(413, "The SDP fragment is over 64 KiB."));
+    return reply(text_response(413, "The SDP fragment is larger than 64 KiB."));
 
   // Section 4.3.1: trickling names the ICE session by its entity-tag, "*" asks for a new one.
   const std::string_view if_match = request.header("if-match");
   if (if_match.empty()) return reply(text_response(428, "Send the session's ETag as If-Match."));
   const bool restarts = if_match == "*";
   if (!restarts && if_match != session.etag)
-    return reply(text_response(412, "If-Match is not the ETag of the session."));
+    return reply(text_response(412, "If-Match does not match the ETag of the session."));
 
   auto fragment = parse_fragment(request.body);
-  if (!fragment) return reply(text_response(400, "The body is no SDP fragment (RFC 8840)."));
+  if (!fragment) return reply(text_response(400, "The body is not an SDP fragment (RFC 8840)."));
   if (restarts) return handle_restart(session_id, std::move(*fragment), std::move(reply));
   if (!fragment->ufrag.empty() && fragment->ufrag != session.ufrag) {
     return reply(

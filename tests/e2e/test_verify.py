@@ -155,7 +155,7 @@ def test_raw_h264_of_old_recorders_becomes_mpeg_ts(recorded, tmp_path):
     subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-map", "0:v", "-c", "copy", "-f", "h264", raw], check=True)
     done = holdfast("repair", raw, "--fps", "30")
     assert done.returncode == 0, done.stderr
-    assert "30.000 frames a second" in done.stdout
+    assert "30.000 frames per second" in done.stdout
     output = str(tmp_path / "old_repaired.ts")
     assert verify(output)[1]["verdict"] == "whole"
     assert media.decode_errors(output) == []
