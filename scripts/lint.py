@@ -104,6 +104,11 @@ def python_scripts():
     return wrong
 
 
+def script_tests():
+    """The checks themselves are held by tests/scripts, under the distribution's Python, which has pytest."""
+    return of_command("/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/scripts")
+
+
 def machine_paths():
     """A file of the project names no folder of the machine that it was written on."""
     wrong = []
@@ -114,7 +119,8 @@ def machine_paths():
     return wrong
 
 
-CHECKS = (cpp_format, include_arrows, file_sizes, names_and_links, plain_words, shell_scripts, python_scripts, machine_paths)
+CHECKS = (cpp_format, include_arrows, file_sizes, names_and_links, plain_words, shell_scripts, python_scripts,
+          script_tests, machine_paths)
 
 
 def report(name, wrong, note=""):

@@ -174,8 +174,12 @@ def wrong(everything, base):
     changed = None if everything else changed_since(base)
     if changed is not None:
         sources = chosen(sources, changed)
+    verdicts = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = list(pool.map(lambda source: verdict(source, version), sources))
+        for done in pool.map(lambda source: verdict(source, version), sources):
+            verdicts.append(done)
+            if len(verdicts) % 25 == 0 and not done[1]:  # a whole tree takes a while: say that it goes forward
+                print(f"clang-tidy: {len(verdicts)} of {len(sources)} files", flush=True)
     known = sum(from_cache for _, from_cache in verdicts)
     scope = "changed" if changed is not None else "all"
     note = f"{len(sources)} files ({scope}), {known} from the cache, {time.monotonic() - began:.0f} s"
