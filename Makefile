@@ -40,11 +40,12 @@ san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSa
 tsan: packages  ## the unit tests under ThreadSanitizer
 	@python3 scripts/sanitize.py tsan
 
-lint: tools configure  ## format, include arrows, words, clang-tidy on changed files, scripts
+lint: tools configure  ## format, include arrows, names, words, sizes, scripts, and clang-tidy on what changed
+	@cmake --build --preset $(PRESET) --target generated >build/generated.log || { cat build/generated.log; exit 1; }
 	@python3 scripts/lint.py
 
 format: tools  ## put every C++ file in the project's format
-	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format -i
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format-19 -i
 
 clean:  ## remove what was built; the downloaded test peers stay
 	@rm -rf build/release build/debug build/san build/tsan build/e2e

@@ -69,6 +69,7 @@ function(holdfast_module name)
     target_include_directories(${target} SYSTEM PUBLIC "${PROJECT_BINARY_DIR}/generated"
                                                        "${PROJECT_BINARY_DIR}/generated/src")
     set_source_files_properties(${generated} PROPERTIES COMPILE_OPTIONS -w SKIP_PRECOMPILE_HEADERS ON)
+    add_custom_target(generated DEPENDS ${generated})  # all that clang-tidy needs in addition to a configured build
   endif()
 
   if(HOLDFAST_TESTS AND tests)

@@ -405,10 +405,10 @@ COLUMNS = [
     ("max", lambda row: shown(row["load"]["late_max_ms"], "{:.0f}")),
 ]
 LEGEND = """\
-CPU s, floor: CPU seconds a stream-minute. tick: how long packets gather, ms; the floor's is what the recorder's was. KB each: anonymous
-memory above the idle MB, by stream. wake, calls: voluntary context switches and system calls a packet. write: ms from a frame's commit
-until it is in the file (upper bounds). 1st byte: p99, ms after the first key frame. lost: packets lost or dropped, by the ledger.
-asked: packets asked for again. late: of the load itself, ms."""
+CPU s, floor: CPU seconds a stream-minute. tick: how long packets gather, ms; the floor's is what the recorder's was. KB each:
+anonymous memory above the idle MB, by stream. wake, calls: voluntary context switches and system calls a packet. write: ms from a
+frame's commit until it is in the file (upper bounds). 1st byte: p99, ms after the first key frame. lost: packets lost or dropped,
+by the ledger. asked: packets asked for again. late: of the load itself, ms."""
 
 
 def show(rows):

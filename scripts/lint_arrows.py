@@ -2,7 +2,8 @@
 """Holds the dependency arrows of CMakeLists.txt against every #include in src/.
 
 A folder may include itself and what its holdfast_module(... DEPENDS ...) line names; its *_test files also what
-TEST_DEPENDS names. Only app may depend on io; only tests may depend on sim.
+TEST_DEPENDS names. Only app may depend on io; only tests may depend on sim. A permission that no #include uses is wrong too:
+what a header needs for itself comes with the library that the header belongs to.
 """
 import pathlib
 import re
@@ -10,6 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYWORDS = {"DEPENDS", "LINK", "TEST_DEPENDS"}
+INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 
 
 def calls(cmake, function):
@@ -54,23 +56,45 @@ def wrong_arrows(sources):
             yield f"CMakeLists.txt: {name} depends on {unknown}, which is no module"
 
 
-def wrong_includes(sources, tests):
-    for path in sorted((ROOT / "src").rglob("*.[ch]pp")):
-        shown, folder = path.relative_to(ROOT), path.relative_to(ROOT / "src").parts[0]
-        if folder not in sources:
-            yield f"{shown}: src/{folder} has no holdfast_module line in CMakeLists.txt"
-            continue
-        allowed = sources[folder] | (tests[folder] if path.stem.endswith("_test") else set())
+def includes(folder):
+    """Every #include "..." below src/FOLDER: the file, the line's number, what is included, and whether the file is a test's."""
+    for path in sorted((ROOT / "src" / folder).rglob("*.[ch]pp")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            include = re.match(r'\s*#\s*include\s*"([^"/]+)/', line)
-            if include and include[1] in sources and include[1] not in allowed:
-                yield f"{shown}:{number}: {folder} may not include {include[1]} (see its line in CMakeLists.txt)"
+            if include := INCLUDE.match(line):
+                yield path.relative_to(ROOT), number, include[1], path.stem.endswith("_test")
+
+
+def wrong_includes(sources, tests):
+    for folder in sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir()):
+        if folder not in sources:
+            yield f"src/{folder}: has no holdfast_module line in CMakeLists.txt"
+            continue
+        for shown, number, included, in_test in includes(folder):
+            parts = included.split("/")
+            if {"", ".", ".."} & set(parts):
+                yield f'{shown}:{number}: "{included}": write the plain path below src/'
+            target = next(part for part in [*parts, ""] if part != ".")
+            allowed = sources[folder] | (tests[folder] if in_test else set())
+            if target in sources and target not in allowed:
+                yield f"{shown}:{number}: {folder} may not include {target} (see its line in CMakeLists.txt)"
+
+
+def unused_arrows(sources, tests):
+    """Permissions that nothing uses: an arrow that is drawn but not there hides the one that somebody adds later."""
+    for folder in sources:
+        used = {in_test: {include.split("/")[0] for _, _, include, of_test in includes(folder) if of_test == in_test}
+                for in_test in (False, True)}
+        for unused in sorted(sources[folder] - used[False] - {folder}):
+            hint = "; its tests do: move it to TEST_DEPENDS" if unused in used[True] else ""
+            yield f"CMakeLists.txt: no source of {folder} includes {unused}: take it out of its line{hint}"
+        for unused in sorted(tests[folder] - used[True]):
+            yield f"CMakeLists.txt: no test of {folder} includes {unused}: take it out of TEST_DEPENDS"
 
 
 def wrong():
     """Every arrow and include that breaks the rule, a line each."""
     sources, tests = read_arrows((ROOT / "CMakeLists.txt").read_text())
-    return [*wrong_arrows(sources), *wrong_includes(sources, tests)]
+    return [*wrong_arrows(sources), *wrong_includes(sources, tests), *unused_arrows(sources, tests)]
 
 
 if __name__ == "__main__":

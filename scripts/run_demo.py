@@ -81,8 +81,8 @@ class WriteRate:
     def add(self, size):
         now = time.monotonic()
         self._samples = [(t, s) for t, s in self._samples if now - t < 5] + [(now, size)]
-        (oldest, then), elapsed = self._samples[0], now - self._samples[0][0]
-        return (size - then) / elapsed if elapsed > 0 else 0.0
+        (oldest, then) = self._samples[0]
+        return (size - then) / (now - oldest) if now > oldest else 0.0
 
 
 def live_line(status, rate):

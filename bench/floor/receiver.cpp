@@ -49,8 +49,9 @@ Receiver::Receiver(const Options& options, std::vector<io::UdpSocket> sockets,
       batch_(std::make_unique<Batch>()),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    sources_.resize(std::max<std::size_t>(sources_.size(), 2 * numbers[i] + 2));
-    sources_[2 * numbers[i]].file = sources_[2 * numbers[i] + 1].file = static_cast<std::uint32_t>(i);
+    const std::size_t first = std::size_t{2} * numbers[i];
+    sources_.resize(std::max(sources_.size(), first + 2));
+    sources_[first].file = sources_[first + 1].file = static_cast<std::uint32_t>(i);
   }
   for (const io::UdpSocket& socket : sockets_) {
     epoll_event event{};

@@ -32,7 +32,7 @@ class Receiver {
     int receive_buffer_bytes = 4 << 20;
   };
 
-  // Sessions are told by their SSRCs (bare_ssrc()). `files` has those of `numbers`, in that order. All
+  // Sessions are told apart by their SSRCs. `files` has those of `numbers`, in that order. All
   // outlive it.
   Receiver(const Options& options, std::vector<io::UdpSocket> sockets,
            const std::vector<std::uint32_t>& numbers, FileSet& files);

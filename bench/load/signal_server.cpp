@@ -47,7 +47,7 @@ class Connection final : public std::enable_shared_from_this<Connection<Stream>>
 template <typename Stream>
 class Writer final : public SignalWriter {
  public:
-  explicit Writer(std::shared_ptr<Connection<Stream>> connection)
+  explicit Writer(const std::shared_ptr<Connection<Stream>>& connection)
       : connection_(connection), executor_(connection->executor()) {}
   void send(std::string message) override {
     asio::post(executor_, [connection = connection_, message = std::move(message)]() mutable {
@@ -80,7 +80,7 @@ asio::awaitable<void> Connection<Stream>::serve(SignalServer::Accept& accept) {
       reader->message(beast::buffers_to_string(buffer.data()));
       buffer.clear();
     }
-  } catch (const boost::system::system_error&) {
+  } catch (const boost::system::system_error&) {  // NOLINT(bugprone-empty-catch)
     // Closed, or broken: over, either way.
   }
   if (reader) reader->closed();
@@ -146,7 +146,7 @@ class SignalServer::Impl {
     }
   }
   template <typename Stream>
-  void spawn(std::shared_ptr<Connection<Stream>> connection) {
+  void spawn(const std::shared_ptr<Connection<Stream>>& connection) {
     asio::co_spawn(context_, connection->serve(accept_), [connection](const std::exception_ptr&) {});
   }
 

@@ -80,7 +80,7 @@ Result<MediaLoop> encode_loop(int bits_per_second, int frames_per_second) {
     if (!encoded) return std::unexpected(encoded.error());
     video.push_back(std::move(*encoded));
   }
-  for (std::uint64_t i = 0; i < seconds * opus_per_second; ++i) {
+  for (std::uint64_t i = 0; i < std::uint64_t{seconds} * opus_per_second; ++i) {
     auto encoded = audio_encoder->encode(publish::test_tone(i), i);
     if (!encoded) return std::unexpected(encoded.error());
     audio.push_back(std::move(*encoded));

@@ -44,9 +44,8 @@ class TrackTest : public testing::Test {
     std::vector<Sent> sent;
     for (int i = 0; i < bursts; ++i) {
       const Instant due = track.due();
-      track.send_burst([&](Bytes packet) {
-        sent.push_back({due, ByteVector(packet.begin(), packet.end())});
-      });
+      track.send_burst(
+          [&](Bytes packet) { sent.push_back({due, ByteVector(packet.begin(), packet.end())}); });
     }
     return sent;
   }

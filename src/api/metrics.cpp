@@ -171,7 +171,7 @@ void write_drops(Page& page, const std::vector<Series>& all) {
   }
 }
 
-void write_frames(Page& page, const std::vector<Series>& all, std::uint64_t FrameCounts::*count) {
+void write_frames(Page& page, const std::vector<Series>& all, std::uint64_t FrameCounts::* count) {
   for (const Series& series : all) {
     for (const media::Kind kind : kinds)
       page.sample(series.frames[std::to_underlying(kind)].*count, labels(series, kind));
@@ -245,7 +245,7 @@ void write_follows(Page& page, const FollowMetrics& follows) {
 
 void write_load(Page& page, const ProcessMetrics& process) {
   using recording::WorkerLoad;
-  const auto threads = [&](std::string_view name, std::string_view help, double WorkerLoad::*load) {
+  const auto threads = [&](std::string_view name, std::string_view help, double WorkerLoad::* load) {
     page.family(name, "gauge", help);
     for (std::size_t i = 0; i < process.load.workers.size(); ++i)
       page.sample(process.load.workers[i].*load, fmt::format("{{worker=\"{}\"}}", i));

@@ -182,7 +182,7 @@ class RouterTest : public testing::Test {
                             .body = std::move(body),
                             .remote = {}};
     if (!request.body.empty()) request.headers.push_back({"content-type", std::move(type)});
-    Answer answer{exchange(std::move(request)), {}};
+    Answer answer{exchange(request), {}};
     if (answer.response.header("content-type") == "application/json") {
       answer.body = json::parse(answer.response.body).as_object();
     }

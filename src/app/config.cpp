@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "api/start_request.hpp"
-#include "base//text.hpp"
+#include "base/text.hpp"
 
 namespace holdfast::app {
 namespace {

@@ -44,7 +44,7 @@ class SessionHost {
 
   // As the session's functions of these names; replies come on the control thread.
   using AnswerReply = std::move_only_function<void(Result<std::string>)>;
-  // `reconnected`: the offer is of a new connection.
+  // `renewed`: the offer is for a new connection.
   enum class Connection : std::uint8_t { same, renewed };
   void accept_offer(std::string offer, Connection connection, AnswerReply reply);
   void add_remote_candidate(std::string candidate);

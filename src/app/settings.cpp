@@ -262,10 +262,7 @@ Setting make(std::string_view name, Field, std::string_view help) {
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): `member` is a name
-#define HOLDFAST_FIELD(member)   \
-  [](Config & config) -> auto& { \
-    return config.member;        \
-  }
+#define HOLDFAST_FIELD(member) [](Config& config) -> auto& { return config.member; }
 // NOLINTEND(bugprone-macro-parentheses)
 
 std::vector<Setting> make_settings() {

@@ -28,7 +28,6 @@ class Reading {
   bool has_start() const { return has_start_; }
 
  private:
-  // What has no meaning for the audit.
   void read(const ClockStepEvent& step) {
     if (TrackStory* track = track_of(step.track)) track->clock_steps += step.ticks;
   }

@@ -70,7 +70,7 @@ class Depacketizer {
   virtual void handle_loss(FrameSink& sink) = 0;
   // The stream ended: gives what is whole, discards the rest.
   virtual void flush(FrameSink& sink) = 0;
-  // What the container must know; complete() frames seen so far have filled it in.
+  // What the container must know; the frames delivered so far have filled it in.
   virtual const media::TrackFormat& format() const = 0;
 };
 

@@ -22,7 +22,7 @@ std::unexpected<Error> failure(std::string_view doing, const std::string& path, 
 Result<std::uint64_t> sync(const std::string& path, int flags) {
   const int file = ::open(path.c_str(), flags | O_CLOEXEC);
   if (file < 0) return failure("open", path, errno);
-  struct stat status {};
+  struct stat status{};
   const bool synced = ::fsync(file) == 0 && ::fstat(file, &status) == 0;
   const int reason = errno;
   ::close(file);

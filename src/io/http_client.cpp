@@ -227,7 +227,7 @@ class HttpClient::Impl {
       int running = 0;
       curl_multi_perform(multi_.get(), &running);
       complete_finished();
-      // curl's own timers shorten the wait; wakeup() ends it.
+      // curl's own timers shorten the wait; curl_multi_wakeup() ends it.
       curl_multi_poll(multi_.get(), nullptr, 0, 60'000, nullptr);
     }
   }

@@ -125,8 +125,7 @@ class PosixFile final : public storage::File {
   }
 
   bool is_in_place() const override {
-    struct stat ours {
-    }, there{};
+    struct stat ours{}, there{};
     if (::stat(path_.c_str(), &there) != 0) return errno != ENOENT && errno != ENOTDIR;
     return ::fstat(*descriptor_, &ours) != 0 || (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev);
   }
@@ -221,7 +220,7 @@ Result<std::unique_ptr<storage::File>> PosixDisk::create(const std::string& path
 Result<std::unique_ptr<storage::File>> PosixDisk::open(const std::string& path) {
   Descriptor descriptor(path.c_str(), O_WRONLY | O_APPEND);
   if (!descriptor) return failed("open", path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(*descriptor, &status) != 0) return failed("read the status of", path);
   return std::make_unique<PosixFile>(std::move(descriptor), path, static_cast<std::uint64_t>(status.st_size));
 }
@@ -229,7 +228,7 @@ Result<std::unique_ptr<storage::File>> PosixDisk::open(const std::string& path) 
 Result<ByteVector> PosixDisk::read(const std::string& path, std::uint64_t offset, std::uint64_t size) {
   const Descriptor descriptor(path.c_str(), O_RDONLY);
   if (!descriptor) return failed("open", path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(*descriptor, &status) != 0) return failed("read the status of", path);
   const auto file_size = static_cast<std::uint64_t>(status.st_size);
   ByteVector bytes(static_cast<std::size_t>(std::min(size, file_size - std::min(offset, file_size))));
@@ -254,7 +253,7 @@ Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& 
   errno = 0;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string name = entry->d_name;
-    struct stat status {};
+    struct stat status{};
     // Gone since, or a dangling link: not there.
     const bool there = ::fstatat(::dirfd(stream.get()), entry->d_name, &status, 0) == 0;
     errno = 0;
@@ -266,7 +265,7 @@ Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& 
 }
 
 Result<storage::DirectoryEntry> PosixDisk::look(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return failed("read the status of", path);
   return entry_of(path, status);
 }
@@ -302,7 +301,7 @@ Result<void> PosixDisk::make_private(const std::string& path) {
 }
 
 Result<std::uint64_t> PosixDisk::free_space(const std::string& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (without_interruption([&] { return ::statvfs(path.c_str(), &status); }) != 0) {
     return failed("read the free space of", path);
   }

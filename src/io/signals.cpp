@@ -41,7 +41,7 @@ std::optional<int> StopSignals::wait_until(Instant deadline) {
 }
 
 void StopSignals::exit_on_next() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { _exit(130); };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, resource_count> names{"worker", "transcod
 // What all threads of one kind carry.
 struct Kind {
   Resource resource;
-  double WorkerLoad::*load;
-  Burden WorkerLoad::*burden;
+  double WorkerLoad::* load;
+  Burden WorkerLoad::* burden;
 };
 constexpr Kind kinds[] = {{Resource::worker, &WorkerLoad::worker, &WorkerLoad::recordings},
                           {Resource::transcoder, &WorkerLoad::transcoder, &WorkerLoad::transcoded},

@@ -147,7 +147,7 @@ SimDowntrack::Known SimDowntrack::known(Duration patience, std::span<const Dark>
   for_each_fate(patience, [&](std::size_t, Fate fate, const std::optional<Instant>& noticed) {
     if (!noticed && fate != Fate::arrived) return;
     const bool was_dark = noticed && std::ranges::any_of(dark, [&](const Dark& span) {
-                            return *noticed<span.to&& * noticed + patience> span.from;
+                            return *noticed < span.to && *noticed + patience > span.from;
                           });
     const bool tries_left = fate == Fate::tries_left && !was_dark;
     ++so_far.packets;

@@ -16,7 +16,7 @@ namespace json = boost::json;
 template <typename Event, typename Value>
 struct Field {
   const char* name;
-  Value Event::*member;
+  Value Event::* member;
 };
 
 template <typename Event>

@@ -36,7 +36,7 @@ struct PartEvent {
   int number = 1;
   std::string file{};
   std::string format{};
-  std::string reason{};  // "start", "resolution", "late_video", ...
+  std::string reason{};  // "start", "video_format", "late_video", ...
 };
 struct TrackEvent {
   int track = 0;

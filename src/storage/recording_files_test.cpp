@@ -55,7 +55,7 @@ TEST_F(RecordingFilesTest, WritesPartsOneAfterTheOther) {
   auto files = begin("m", now.wall);
   files->open_part("ts", "mpegts", "start", now, 0);
   write(*files, "first");
-  files->open_part("ts", "mpegts", "resolution", now, 90'000);
+  files->open_part("ts", "mpegts", "video_format", now, 90'000);
   write(*files, "second!");
   const auto paths = files->part_paths();
   ASSERT_EQ(paths.size(), 2U);

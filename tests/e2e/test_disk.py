@@ -20,7 +20,8 @@ FRAME = 1 / 30
 def ten_streams(folder, programs):
     """ten_streams(program, "1M") publishes them to it; returns their mint ids once all are recorded."""
     def publish(program, bitrate):
-        programs.append(Program([HOLDFAST, "publish", f"{program.url}/whip/s{{n}}", "--count", STREAMS, "--size", "1280x720" if bitrate == "6M" else "640x360",
+        size = "1280x720" if bitrate == "6M" else "640x360"
+        programs.append(Program([HOLDFAST, "publish", f"{program.url}/whip/s{{n}}", "--count", STREAMS, "--size", size,
                                  "--bitrate", bitrate, "--quiet"], folder / "publish.log"))
         ids = [f"s{n}" for n in range(1, STREAMS + 1)]
         for mint_id in ids:
@@ -61,11 +62,12 @@ def judge_losses(figure, program, ids):
         for part in status["output_paths"]:
             assert media.decode_errors(part) == [], part
         video = next(track for track in status["tracks"] if track["kind"] == "video")
-        told = sum(event["packets"] for event in journal.events(path, "loss") if event["cause"] != "network" and event["track"] == 0)
+        losses = [event for event in journal.events(path, "loss") if event["track"] == 0]
+        told = sum(event["packets"] for event in losses if event["cause"] != "network")
         assert told == video["packets"]["dropped"], mint_id
         times = [t for part in status["output_paths"] for t in media.read(part).video_times]
         missing = round((times[-1] - times[0]) / FRAME) + 1 - len(times)
-        frames = sum(event["frames"] for event in journal.events(path, "loss") if event["cause"] == "disk" and event["track"] == 0)
+        frames = sum(event["frames"] for event in losses if event["cause"] == "disk")
         assert abs(missing - frames) <= 2, (mint_id, missing, frames)  # of the two ends of the count
         assert verdict(status) == "whole", mint_id
         missing_frames += frames

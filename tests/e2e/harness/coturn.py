@@ -23,7 +23,8 @@ class Coturn(Program):
         config.write_text("\n".join([
             "listening-ip=127.0.0.1", "relay-ip=127.0.0.1", f"listening-port={self.port}", f"tls-listening-port={self.tls_port}",
             f"min-port={relays}", f"max-port={relays + RELAY_PORTS - 1}", "allow-loopback-peers", "no-cli", "no-dtls",
-            "lt-cred-mech", "fingerprint", f"realm={REALM}", f"user={USER}:{CREDENTIAL}", f"cert={self.certificate}", f"pkey={key}",
+            "lt-cred-mech", "fingerprint", f"realm={REALM}", f"user={USER}:{CREDENTIAL}",
+            f"cert={self.certificate}", f"pkey={key}",
             f"pidfile={folder}/turnserver.pid", f"userdb={folder}/turndb", "log-file=stdout", "simple-log", "verbose", ""]))
         super().__init__(["turnserver", "-c", config], folder / "turnserver.log")
         self.wait_for(self._listens, 10, "to listen")

@@ -38,7 +38,8 @@ class LiveKitServer(Program):
         self.port, self.udp_port = free_port(), free_port(socket.SOCK_DGRAM)
         config = folder / "livekit.yaml"
         config.write_text(json.dumps({  # JSON is YAML
-            "port": self.port, "bind_addresses": sorted({"127.0.0.1", address}), "keys": {KEY: SECRET}, "logging": {"level": "info"},
+            "port": self.port, "bind_addresses": sorted({"127.0.0.1", address}), "keys": {KEY: SECRET},
+            "logging": {"level": "info"},
             "rtc": {"udp_port": self.udp_port, "tcp_port": free_port(), "node_ip": address,
                     "use_external_ip": False, "enable_loopback_candidate": True,
                     "interfaces": {"includes": [device]}, "ips": {"includes": [f"{address}/32"]}, **(rtc or {})}, **changes}))

@@ -42,7 +42,8 @@ def decode_errors(path):
 
 def remux(path, target):
     """What people do to get an MP4: `ffmpeg -c copy`. Returns the target."""
-    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-c", "copy", target], text=True, capture_output=True)
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", path, "-c", "copy", target],
+                          text=True, capture_output=True)
     assert done.returncode == 0, f"ffmpeg cannot remux {path}: {done.stderr}"
     return target
 

@@ -114,7 +114,8 @@ class Holdfast(Program):
     def admission(self):
         """What admission sees and did, as /metrics has it."""
         text = self.request("GET", "/metrics").body
-        return "\n".join(re.findall(r"^(?:holdfast_\w+_load|holdfast_disk_wait|recording_admission_refused).*", text, re.MULTILINE))
+        wanted = r"^(?:holdfast_\w+_load|holdfast_disk_wait|recording_admission_refused).*"
+        return "\n".join(re.findall(wanted, text, re.MULTILINE))
 
     def anonymous_kib(self):
         """Its own memory: pages of files not, pages shared with others in part."""

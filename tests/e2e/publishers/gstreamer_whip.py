@@ -3,6 +3,7 @@
 Runs under the distribution's Python, which has the GStreamer bindings.
 """
 import argparse
+import importlib
 import pathlib
 import sys
 import threading
@@ -14,7 +15,9 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
-from gi.repository import GLib, Gst, GstApp, GstSdp, GstWebRTC  # noqa: E402,F401
+from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
+
+importlib.import_module("gi.repository.GstApp")  # gives appsrc and appsink elements their methods
 
 import whip  # noqa: E402
 
