@@ -10,7 +10,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-KEYWORDS = {"DEPENDS", "LINK", "TEST_DEPENDS"}
+KEYWORDS = {"DEPENDS", "LINK", "TEST_DEPENDS", "TEST_SHARDS"}
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 
 
