@@ -12,6 +12,9 @@
 #include <utility>
 
 #include "api/mint_id.hpp"
+#include "app/command_tables.hpp"
+#include "app/completion.hpp"
+#include "app/manual.hpp"
 #include "base/text.hpp"
 
 namespace holdfast::app {
@@ -86,6 +89,13 @@ constexpr const char* repair_footer = R"(Examples:
 The input is never written to. A damaged MPEG-TS loses the frames that are not whole, a cut MP4 or Matroska the
 fragment or cluster that is not; what stays is untouched and at its time. A sound file without journal gets one and
 is not copied. What was left out is said, and stands in the journal. See docs/verify.md.)";
+
+constexpr const char* completion_footer = R"(Examples:
+  source <(holdfast completion bash)                                     in ~/.bashrc
+  source <(holdfast completion zsh)                                      in ~/.zshrc, after compinit
+  holdfast completion fish > ~/.config/fish/completions/holdfast.fish
+
+The Debian package installs all three.)";
 
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
@@ -408,6 +418,12 @@ Result<Command> read_repair(Flags& flags, RepairOptions options) {
   return options;
 }
 
+Result<Command> read_completion(Flags& flags, const CLI::App& program) {
+  const auto shell = parse_shell(flags.get("shell"));
+  if (!shell) return wrong("the shell", "bash, zsh or fish");
+  return PrintCommand{make_completion(describe(program, HOLDFAST_VERSION), *shell)};
+}
+
 // CLI11 would only say that it did not expect the word.
 Error unexpected_word(const CLI::App& command, const std::string& given) {
   const std::string word = given.substr(0, given.find('='));
@@ -431,7 +447,7 @@ struct Parser {
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
     for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &verify, &inspect,
-                              &repair, &version_command}) {
+                              &repair, &completion, &manual, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -462,6 +478,8 @@ struct Parser {
     repair_flags.add("fps", "--fps", "NUMBER", "of raw H.264: frames a second [as its SPS says, else 30]");
     repair_flags.add_switch("--overwrite", repair_options.overwrite,
                             "replace output and journal if they exist");
+    completion.footer(completion_footer);
+    completion_flags.add("shell", "shell", "bash|zsh|fish", "the shell that is to complete")->required();
     verify.footer(verify_footer);
     verify_flags
         .add_list("path", "PATH", verify_options.paths,
@@ -484,6 +502,8 @@ struct Parser {
   CLI::App& inspect =
       *program.add_subcommand("inspect", "Tell what is in a recording: tracks, gaps, losses, drift.");
   CLI::App& repair = *program.add_subcommand("repair", "Make a file whole again, as far as it can be.");
+  CLI::App& completion = *program.add_subcommand("completion", "Print a completion script for a shell.");
+  CLI::App& manual = *program.add_subcommand("manual", "Print the manual page, as troff source.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
@@ -494,6 +514,7 @@ struct Parser {
   Flags verify_flags{verify};
   Flags inspect_flags{inspect};
   Flags repair_flags{repair};
+  Flags completion_flags{completion};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
@@ -529,6 +550,9 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   }
   if (&command == &parser.program) return PrintCommand{parser.program.help()};
   if (&command == &parser.version_command) return PrintCommand{"holdfast " HOLDFAST_VERSION "\n"};
+  if (&command == &parser.completion) return read_completion(parser.completion_flags, parser.program);
+  if (&command == &parser.manual)
+    return PrintCommand{make_manual(describe(parser.program, HOLDFAST_VERSION))};
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);
