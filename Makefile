@@ -1,7 +1,7 @@
 # Thin over CMakePresets.json and scripts/. `make run` and `make test` do everything from a bare machine.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test prove bench soak san tsan lint format clean packages peers
+.PHONY: help run build test prove bench soak san tsan lint format clean packages peers package image
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,15 @@ lint: peers build  ## format, include arrows, tidy on changed files, scripts
 format: peers  ## put every C++ file in the project's format
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format -i
 
+package: build  ## a Debian package for this distribution, in build/package/
+	@scripts/install_packages.sh package
+	@scripts/build_package.sh build/release
+
+image: package  ## an OCI image of the package, made without a daemon, in build/image/
+	@scripts/build_image.sh build/package/holdfast_*.deb build/image
+
 clean:  ## remove what was built; the downloaded test peers stay
-	@rm -rf build/release build/debug build/san build/tsan build/e2e
+	@rm -rf build/release build/debug build/san build/tsan build/e2e build/package build/image
 
 packages:
 	@mkdir -p build

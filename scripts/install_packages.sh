@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that Holdfast needs, and does nothing when all are there.
-# usage: install_packages.sh [build] [test]      (both when none is named)
+# usage: install_packages.sh [build] [test] [package]      (build and test when none is named)
 set -euo pipefail
 
 # To build and run the program.
@@ -25,14 +25,21 @@ test=(
   iproute2 iptables
   coturn openssl
 )
+# To make the Debian package and the OCI image, and to test them in roots of their own.
+packaging=(
+  dpkg-dev fakeroot file lintian
+  debootstrap umoci runc qemu-user-static
+  util-linux iproute2 man-db
+)
 
 declare -A wanted
 for group in "${@:-build test}"; do
   for name in $group; do
     case $name in
+      package) for package in "${packaging[@]}"; do wanted[$package]=1; done ;;
       build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
       test) for package in "${test[@]}"; do wanted[$package]=1; done ;;
-      *) echo "install_packages.sh: unknown group '$name'; say build, test or both" >&2; exit 2 ;;
+      *) echo "install_packages.sh: unknown group '$name'; say build, test or package" >&2; exit 2 ;;
     esac
   done
 done

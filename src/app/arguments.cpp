@@ -34,7 +34,7 @@ the file. Secrets are best kept out of flags: other users of the machine can rea
 
 Examples:
   holdfast serve                                  take streams by WHIP at http://127.0.0.1:8000/whip/NAME
-  holdfast serve --config /etc/holdfast.toml
+  holdfast serve --config /etc/holdfast/holdfast.toml
   HOLDFAST_API_TOKEN=... holdfast serve --listen 0.0.0.0:8000 --allowed-hosts record.example.org)";
 
 constexpr const char* record_footer = R"(Examples:
@@ -63,7 +63,7 @@ Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but some journals cann
 constexpr const char* prune_footer = R"(Examples:
   holdfast prune recordings --keep-days 30 --dry-run
   holdfast prune recordings --keep-bytes 500GB --keep-free 20GB
-  holdfast prune --config /etc/holdfast.toml      with its folder and limits
+  holdfast prune --config /etc/holdfast/holdfast.toml    with its folder and limits
 
 The recordings that ended first go first; never one that is being recorded, or protected. docs/retention.md tells more.
 Exit status: 0 done, 1 failed, 2 wrong arguments, 3 done, but a limit does not hold and nothing more may go.)";
