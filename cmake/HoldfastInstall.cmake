@@ -38,7 +38,8 @@ if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
   set(all "")
 endif()
 add_custom_target(holdfast_share ${all} DEPENDS
-  "${share}/completion.bash" "${share}/completion.zsh" "${share}/completion.fish" "${share}/holdfast.1.gz" "${share}/changelog.gz")
+  "${share}/completion.bash" "${share}/completion.zsh" "${share}/completion.fish"
+  "${share}/holdfast.1.gz" "${share}/changelog.gz")
 
 # By target, not as a file: only so is it stripped in a package.
 install(TARGETS holdfast RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")

@@ -19,9 +19,10 @@ import time
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FETCH = """
 import sys, urllib.error, urllib.request
-method, url = sys.argv[1:]
+method, url, token = sys.argv[1:]
+headers = {"Authorization": f"Bearer {token}"} if token else {}
 try:
-    reply = urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=5)
+    reply = urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=5)
 except urllib.error.HTTPError as error:
     reply = error
 except OSError:
@@ -93,9 +94,9 @@ class Network:
         self.path = f"/proc/{self._holder.pid}/ns/net"
         self.inside = ["nsenter", f"--net={self.path}"]
 
-    def fetch(self, path, method="GET", port=8000):
+    def fetch(self, path, method="GET", token=""):
         """(status, body) of a request to the service; None while nobody answers."""
-        done = subprocess.run([*self.inside, sys.executable, "-c", FETCH, method, f"http://127.0.0.1:{port}{path}"],
+        done = subprocess.run([*self.inside, sys.executable, "-c", FETCH, method, f"http://127.0.0.1:8000{path}", token],
                               text=True, capture_output=True)
         if done.returncode:
             return None
@@ -293,11 +294,11 @@ class Systemd:
 class Publisher:
     """The program's own publisher: a synthetic stream over real WebRTC."""
 
-    def __init__(self, network, program, url, log):
+    def __init__(self, network, program, url, log, *flags):
         """`program`: the words that run holdfast."""
         self._log = open(log, "w+")
-        self._process = subprocess.Popen([str(word) for word in (*network.inside, *program, "publish", url, "--size",
-                                                                 "640x360", "--bitrate", "800k")],
+        command = (*network.inside, *program, "publish", url, "--size", "640x360", "--bitrate", "800k", *flags)
+        self._process = subprocess.Popen([str(word) for word in command],
                                          stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
 
     def end(self):
@@ -311,9 +312,9 @@ class Publisher:
         self._log.close()
 
 
-def status_of(network, name, port=8000):
+def status_of(network, name, token=""):
     """The status of a recording, once it has a file; None before."""
-    reply = network.fetch(f"/api/recording/status/{name}", port=port)
+    reply = network.fetch(f"/api/recording/status/{name}", token=token)
     if not reply or reply[0] != 200:
         return None
     status = json.loads(reply[1])
