@@ -25,6 +25,7 @@ std::string quoted(std::string_view text) {
 
 std::vector<std::string> command_names(const ProgramTable& program) {
   std::vector<std::string> names;
+  names.reserve(program.commands.size());
   for (const CommandTable& command : program.commands) names.push_back(command.name);
   return names;
 }
