@@ -47,8 +47,15 @@ lint: tools configure  ## format, include arrows, names, words, sizes, scripts, 
 format: tools  ## put every C++ file in the project's format
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format-19 -i
 
+package: build  ## a Debian package for this distribution, in build/package/
+	@scripts/install_packages.sh package
+	@scripts/build_package.sh build/release
+
+image: package  ## an OCI image of the package, made without a daemon, in build/image/
+	@scripts/build_image.sh build/package/holdfast_*_$$(dpkg --print-architecture).deb build/image
+
 clean:  ## remove what was built; the downloaded test peers stay
-	@rm -rf build/release build/debug build/san build/tsan build/e2e
+	@rm -rf build/release build/debug build/san build/tsan build/e2e build/package build/image
 
 announce:
 	@scripts/announce_build.sh

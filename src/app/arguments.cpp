@@ -12,6 +12,9 @@
 #include <utility>
 
 #include "api/mint_id.hpp"
+#include "app/command_tables.hpp"
+#include "app/completion.hpp"
+#include "app/manual.hpp"
 #include "base/text.hpp"
 
 namespace holdfast::app {
@@ -31,7 +34,7 @@ and the environment variable overrides the file. Do not put secrets in flags: ot
 
 Examples:
   holdfast serve                                  accept WHIP streams at http://127.0.0.1:8000/whip/NAME
-  holdfast serve --config /etc/holdfast.toml
+  holdfast serve --config /etc/holdfast/holdfast.toml
   HOLDFAST_API_TOKEN=... holdfast serve --listen 0.0.0.0:8000 --allowed-hosts record.example.org)";
 
 constexpr const char* record_footer = R"(Examples:
@@ -60,7 +63,7 @@ Exit status: 0 done; 1 failed; 2 wrong arguments; 3 done, but some journals cann
 constexpr const char* prune_footer = R"(Examples:
   holdfast prune recordings --keep-days 30 --dry-run
   holdfast prune recordings --keep-bytes 500GB --keep-free 20GB
-  holdfast prune --config /etc/holdfast.toml      with the folder and the limits of that file
+  holdfast prune --config /etc/holdfast/holdfast.toml    with the folder and the limits of that file
 
 Deletes the recordings that ended first. Active and protected recordings are never deleted. See docs/retention.md.
 Exit status: 0 done; 1 failed; 2 wrong arguments; 3 done, but a limit is still exceeded and nothing else may be deleted.)";
@@ -86,6 +89,13 @@ constexpr const char* repair_footer = R"(Examples:
 Never changes the input. From a damaged MPEG-TS the incomplete frames are left out, from a truncated MP4 or Matroska file
 the incomplete fragment or cluster; all other media keeps its bytes and its timestamps. For an undamaged file without a
 journal, only the journal is written. Anything left out is printed and recorded in the journal. See docs/verify.md.)";
+
+constexpr const char* completion_footer = R"(Examples:
+  source <(holdfast completion bash)                                     in ~/.bashrc
+  source <(holdfast completion zsh)                                      in ~/.zshrc, after compinit
+  holdfast completion fish > ~/.config/fish/completions/holdfast.fish
+
+The Debian package installs all three.)";
 
 // The flags of one command as CLI11 sees them: texts, read by our own rules once the line as a whole is
 // understood.
@@ -412,6 +422,12 @@ Result<Command> read_repair(Flags& flags, RepairOptions options) {
   return options;
 }
 
+Result<Command> read_completion(Flags& flags, const CLI::App& program) {
+  const auto shell = parse_shell(flags.get("shell"));
+  if (!shell) return wrong("the shell", "bash, zsh or fish");
+  return PrintCommand{make_completion(describe(program, HOLDFAST_VERSION), *shell)};
+}
+
 // CLI11 would only say that it did not expect the word.
 Error unexpected_word(const CLI::App& command, const std::string& given) {
   const std::string word = given.substr(0, given.find('='));
@@ -435,7 +451,7 @@ struct Parser {
     program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
     program.allow_extras();
     for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &verify, &inspect,
-                              &repair, &version_command}) {
+                              &repair, &completion, &manual, &version_command}) {
       command->allow_extras();
       command->get_formatter()->column_width(44);
     }
@@ -471,6 +487,8 @@ struct Parser {
     repair_flags.add("fps", "--fps", "NUMBER", "frame rate of raw H.264 [from its SPS, or 30]");
     repair_flags.add_switch("--overwrite", repair_options.overwrite,
                             "replace the output and its journal if they exist");
+    completion.footer(completion_footer);
+    completion_flags.add("shell", "shell", "bash|zsh|fish", "the shell to complete commands in")->required();
     verify.footer(verify_footer);
     verify_flags
         .add_list("path", "PATH", verify_options.paths,
@@ -495,6 +513,8 @@ struct Parser {
       *program.add_subcommand("inspect", "Show the tracks, gaps, losses and clock drift of a recording.");
   CLI::App& repair = *program.add_subcommand(
       "repair", "Salvage a damaged file into a new file, or create a missing journal.");
+  CLI::App& completion = *program.add_subcommand("completion", "Print a completion script for a shell.");
+  CLI::App& manual = *program.add_subcommand("manual", "Print the manual page, as troff source.");
   CLI::App& version_command = *program.add_subcommand("version", "Print the version.");
   Flags serve_flags{serve};
   Flags record_flags{record};
@@ -505,6 +525,7 @@ struct Parser {
   Flags verify_flags{verify};
   Flags inspect_flags{inspect};
   Flags repair_flags{repair};
+  Flags completion_flags{completion};
   RecordOptions record_options;
   PublishOptions publish_options;
   ExportOptions export_options;
@@ -540,6 +561,9 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
   }
   if (&command == &parser.program) return PrintCommand{parser.program.help()};
   if (&command == &parser.version_command) return PrintCommand{"holdfast " HOLDFAST_VERSION "\n"};
+  if (&command == &parser.completion) return read_completion(parser.completion_flags, parser.program);
+  if (&command == &parser.manual)
+    return PrintCommand{make_manual(describe(parser.program, HOLDFAST_VERSION))};
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);

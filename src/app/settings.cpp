@@ -244,13 +244,20 @@ std::string_view read_values(std::span<const std::string> texts, T& value) {
   return texts.size() == 1 ? Type<T>::read(texts.front(), value) : "must be one value";
 }
 
+// What stands for the value in --help, and tells shells where to complete paths.
+template <typename Value>
+std::string_view value_name(std::string_view setting) {
+  if (setting == "recordings") return "DIR";
+  return setting.ends_with("_file") ? "FILE" : Type<Value>::name;
+}
+
 // `field` gives the place in a Config; it holds no state, so that each setting's functions are plain ones.
 template <typename Field>
 Setting make(std::string_view name, Field, std::string_view help) {
   using Value = std::remove_reference_t<decltype(Field()(std::declval<Config&>()))>;
   Config defaults;
   return {name,
-          Type<Value>::name,
+          value_name<Value>(name),
           help,
           Type<Value>::write(Field()(defaults)),
           [](Config& config, std::span<const std::string> values) -> Result<void> {
