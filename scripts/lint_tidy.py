@@ -156,7 +156,7 @@ def chosen(sources, changed):
 
 
 def forget_unused():
-    """Removes verdicts that nobody asked for in a month."""
+    """Removes verdicts that are older than a month."""
     for kept in CACHE.iterdir():
         if time.time() - kept.stat().st_mtime > 30 * 86400:
             kept.unlink()
