@@ -42,7 +42,7 @@ tsan: packages  ## the unit tests under ThreadSanitizer
 
 lint: tools configure  ## format, include arrows, names, words, sizes, scripts, and clang-tidy on what changed
 	@cmake --build --preset $(PRESET) --target generated >build/generated.log || { cat build/generated.log; exit 1; }
-	@python3 scripts/lint.py
+	@python3 scripts/lint.py $(LINT_FLAGS)
 
 format: tools  ## put every C++ file in the project's format
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format-19 -i

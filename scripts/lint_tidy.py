@@ -135,11 +135,14 @@ def commit_of(name):
 
 
 def changed_since(base):
-    """The files that differ from where this branch left `base`; None where it never left it: all files count then."""
+    """The files that differ from where this branch left `base`, committed or not; on `base` itself, from the commit before."""
     start = run("git", "merge-base", "HEAD", base)
-    if start.returncode != 0 or start.stdout.strip() == commit_of("HEAD"):
-        return None
-    listed = run("git", "diff", "--name-only", "--diff-filter=d", start.stdout.strip()).stdout.splitlines()
+    since = start.stdout.strip() if start.returncode == 0 else ""
+    if since in ("", commit_of("HEAD")):
+        since = commit_of("HEAD~1")
+    if not since:
+        return None  # the first commit: everything is new
+    listed = run("git", "diff", "--name-only", "--diff-filter=d", since).stdout.splitlines()
     listed += run("git", "ls-files", "-o", "--exclude-standard").stdout.splitlines()
     return {ROOT / name for name in listed}
 
@@ -156,7 +159,7 @@ def chosen(sources, changed):
 
 
 def forget_unused():
-    """Removes verdicts that nobody asked for in a month."""
+    """Removes verdicts that are older than a month."""
     for kept in CACHE.iterdir():
         if time.time() - kept.stat().st_mtime > 30 * 86400:
             kept.unlink()

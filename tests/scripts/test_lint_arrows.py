@@ -52,11 +52,13 @@ def test_an_arrow_that_no_source_uses_is_found(wrong):
 
 def test_an_arrow_that_only_tests_use_belongs_to_the_tests(wrong):
     found = wrong(TWO, {**USED, "sim/a.hpp": "", "sim/a_test.cpp": '#include "base/a.hpp"\n'})
-    assert found == ["CMakeLists.txt: no source of sim includes base: take it out of its line; its tests do: move it to TEST_DEPENDS"]
+    assert found == ["CMakeLists.txt: no source of sim includes base: take it out of its line; "
+                     "its tests do: move it to TEST_DEPENDS"]
 
 
 def test_a_test_arrow_that_no_test_uses_is_found(wrong):
-    assert wrong(TWO, {**USED, "ice/a_test.cpp": ""}) == ["CMakeLists.txt: no test of ice includes sim: take it out of TEST_DEPENDS"]
+    assert wrong(TWO, {**USED, "ice/a_test.cpp": ""}) == [
+        "CMakeLists.txt: no test of ice includes sim: take it out of TEST_DEPENDS"]
 
 
 def test_a_doubled_slash_neither_hides_an_arrow_nor_passes(wrong):

@@ -22,7 +22,8 @@ def wrong(tmp_path, monkeypatch):
             if hasattr(function, "cache_clear"):
                 function.cache_clear()
         texts = {"src/ice/agent.hpp": f"// {comment}\n{code}", "src/ice/agent_test.cpp": "TEST_F(AgentTest, NominatesOnce) {}\n",
-                 "docs/page.md": f"# One page\n{document}\n", "Makefile": "build:\n", "tests/e2e/test_a.py": "def test_one():\n    pass\n"}
+                 "docs/page.md": f"# One page\n{document}\n", "Makefile": "build:\n",
+                 "tests/e2e/test_a.py": "def test_one():\n    pass\n"}
         for name, text in texts.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
@@ -32,7 +33,7 @@ def wrong(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("comment", [
-    "`renewed`: the offer is for a new connection", "PartSequence says when", "All PartSequences", "what complete_all() filled in",
+    "`renewed`: the offer is for a new connection", "PartSequence says when", "All PartSequences", "complete_all() filled it in",
     "ice::PartSequence", "std::vector and other::Thing are not ours", "an RFC's ChannelData", "`a sentence` in backticks"])
 def test_names_that_exist_pass(wrong, comment):
     assert wrong(comment) == []

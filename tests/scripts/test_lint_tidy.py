@@ -1,5 +1,6 @@
 """lint_tidy.py checks what a change touches, and asks clang-tidy again only where the answer may be another."""
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -82,6 +83,33 @@ def test_a_change_picks_its_sources_and_one_that_includes_each_changed_header(tr
     assert picked("src/a/x.hpp") == ["src/a/x.cpp"]
     assert picked("src/b/deep.hpp") == ["src/a/y.cpp"]  # the one that includes the least
     assert picked("src/a/x.cpp", "src/b/deep.hpp") == ["src/a/x.cpp"]  # includes the header anyway
+
+
+@pytest.fixture
+def git(tmp_path, monkeypatch):
+    """git("commit", ...) in a repository with one commit of a.cpp."""
+    monkeypatch.setattr(lint_tidy, "ROOT", tmp_path)
+
+    def run(*words):
+        subprocess.run(["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words], cwd=tmp_path, check=True,
+                       stdout=subprocess.DEVNULL)
+    run("init", "-q", "-b", "main")
+    (tmp_path / "a.cpp").write_text("")
+    run("add", "a.cpp")
+    run("commit", "-qm", "a")
+    return run
+
+
+def test_changes_count_from_where_the_branch_left_its_base(git, tmp_path):
+    assert lint_tidy.changed_since("main") is None  # one commit: all files are new
+    git("checkout", "-qb", "work")
+    for name in ("b.cpp", "c.cpp"):
+        (tmp_path / name).write_text("")
+        git("add", name)
+        git("commit", "-qm", name)
+    (tmp_path / "d.cpp").write_text("")
+    assert lint_tidy.changed_since("main") == {tmp_path / name for name in ("b.cpp", "c.cpp", "d.cpp")}
+    assert lint_tidy.changed_since("work") == {tmp_path / name for name in ("c.cpp", "d.cpp")}  # on the base: the last commit
 
 
 def test_the_precompiled_header_of_gcc_is_no_argument_for_clang():
