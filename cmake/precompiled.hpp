@@ -1,4 +1,5 @@
-// What most files of the project include. A header stands here when a clean build is cheaper with it than without.
+// What most files of the project include. A header is here because a clean build is cheaper with it than
+// without.
 #include <fmt/format.h>
 
 #include <algorithm>

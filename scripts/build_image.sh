@@ -54,7 +54,7 @@ install_package() {
   umount --recursive --lazy "$root/proc" "$root/dev"
 }
 
-# What a container does not need; settings come by the environment, so the file of the system service goes as well.
+# What a container does not need; settings get the environment, so the file of the system service goes as well.
 trim_root() {
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/* "$root"/var/log/* "$root"/tmp/* "$root"/run/* "$root/etc/holdfast"
   find "$root/usr/share/doc" -mindepth 1 ! -type d ! -name copyright -delete

@@ -17,7 +17,7 @@ import lint_tidy
 import lint_words
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FORMAT = "clang-format-19"  # the version that all three distributions package beside clang-tidy-19
+FORMAT = "clang-format-19"  # the version that all three distributions have, as of clang-tidy
 MACHINE_PATH = re.compile(r"(?<![\w.~:/-])/(?:root|work|home/[a-z]+|tmp/build)[/-]")
 LONGEST_LINE = 130  # of scripts; clang-format sees to C++
 
@@ -25,10 +25,9 @@ MOST_LINES = 400
 # Files that were longer when the limit came, with their length: they may only shrink. Remove a line once its file fits.
 SLACK = 20  # a file may be this much below its line here before the line must follow
 LONG_FILES = {
-    "src/app/arguments.cpp": 559,
+    "src/app/arguments.cpp": 507,
     "src/app/follower.cpp": 402,
     "src/app/service.cpp": 699,
-    "src/app/settings.cpp": 405,
     "src/audit/mp4_reader.cpp": 455,
     "src/audit/repair.cpp": 495,
     "src/audit/verify.cpp": 458,

@@ -138,7 +138,7 @@ def check_removal(root, service):
     check(not (root.path / "etc/holdfast").exists(), "purging removes /etc/holdfast")
     left = sorted(path.name for path in (root.path / RECORDINGS).iterdir() if path.is_file())
     check(files and left == files, f"purging leaves all {len(files)} files of the recordings")
-    check("recordings in /var/lib/holdfast are kept" in said, "purging says so")
+    check("recordings in /var/lib/holdfast are kept" in said, "purging prints that the recordings are kept")
     check(not list((root.path / "etc/systemd/system").rglob("holdfast*")), "nothing of the unit is left")
 
 
@@ -167,7 +167,7 @@ def test_with_systemd(root, deb, service):
 
 
 def test_upgrade(root, before, deb, service):
-    """The upgrade comes while a recording runs: the same recording goes on with the new program."""
+    """The upgrade comes while a recording runs: the new program resumes the same recording."""
     print(f"upgrade from {before.name} to {deb.name} during a recording")
     shutil.rmtree(root.path / "var/lib/holdfast")
     root.install(before)

@@ -13,9 +13,9 @@
 
 namespace holdfast::io {
 
-// One TCP connection that we open, with TLS or without: an AsyncStream (Asio's concept), so that a protocol
-// above it is compiled once for both. Belongs to the thread of its io_context, which completes all
-// operations; never within the call that begins them.
+// One TCP connection that we open, with TLS or without: an asynchronous stream as Asio and Beast define it,
+// so that a protocol above it is compiled once for both. Belongs to the thread of its io_context, which
+// completes all operations; never within the call that begins them.
 class ByteStream {
  public:
   using executor_type = boost::asio::io_context::executor_type;
