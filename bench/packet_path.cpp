@@ -354,7 +354,7 @@ int complain(const char* what) {
 }
 
 int run(Duration span) {
-  spdlog::set_level(spdlog::level::warn);
+  log::set_level(log::Level::warn);
   sim::SimClock clock;
   const sim::TimeOfDay time_of_day(clock);
   sim::SimNet net(clock, seed);

@@ -19,7 +19,7 @@ std::string join(std::span<const std::string> words, std::string_view separator)
 }
 
 // In single quotes, as all three shells read it. fish alone reads a backslash in them, and no text has one.
-std::string quoted(std::string_view text) {
+std::string shell_quoted(std::string_view text) {
   return fmt::format("'{}'", replace_all(text, "'", R"('\'')"));
 }
 
@@ -131,7 +131,7 @@ std::string make_zsh(const ProgramTable& program) {
   fmt::format_to(out,
                  "  local context state state_descr line\n  typeset -A opt_args\n  local -a commands=(\n");
   for (const CommandTable& command : program.commands) {
-    fmt::format_to(out, "    {}\n", quoted(zsh_text(command.name) + ":" + command.help));
+    fmt::format_to(out, "    {}\n", shell_quoted(zsh_text(command.name) + ":" + command.help));
   }
   fmt::format_to(out, R"(  )
   _arguments -C '1: :->command' '*:: :->arguments'
@@ -144,12 +144,12 @@ std::string make_zsh(const ProgramTable& program) {
     fmt::format_to(out, "        {}) _arguments", command.name);
     for (const FlagTable& flag : command.flags) {
       const std::string value = zsh_text(flag.value_name) + ":" + zsh_action(flag);
-      if (flag.positional) fmt::format_to(out, " \\\n          {}", quoted("*:" + value));
+      if (flag.positional) fmt::format_to(out, " \\\n          {}", shell_quoted("*:" + value));
       for (const std::string& spelling : flag.spellings) {
         const std::string takes = flag.value_name.empty() ? "" : ":" + value;
         const std::string form = flag.value_name.empty() || !spelling.starts_with("--") ? "" : "=";
         fmt::format_to(out, " \\\n          {}",
-                       quoted(fmt::format("*{}{}[{}]{}", spelling, form, zsh_text(flag.help), takes)));
+                       shell_quoted(fmt::format("*{}{}[{}]{}", spelling, form, zsh_text(flag.help), takes)));
       }
     }
     fmt::format_to(out, " ;;\n");
@@ -179,7 +179,7 @@ void fish_flag(Out out, const ProgramTable& program, const CommandTable& command
   } else if (!flag.value_name.empty()) {
     line += " -x";
   }
-  fmt::format_to(out, "{} -d {}\n", line, quoted(flag.help));
+  fmt::format_to(out, "{} -d {}\n", line, shell_quoted(flag.help));
 }
 
 std::string make_fish(const ProgramTable& program) {
@@ -189,7 +189,7 @@ std::string make_fish(const ProgramTable& program) {
   fmt::format_to(out, "complete -c {} -f\n", program.name);
   for (const CommandTable& command : program.commands) {
     fmt::format_to(out, "complete -c {} -n __fish_use_subcommand -a {} -d {}\n", program.name, command.name,
-                   quoted(command.help));
+                   shell_quoted(command.help));
   }
   for (const CommandTable& command : program.commands) {
     for (const FlagTable& flag : command.flags) fish_flag(out, program, command, flag);

@@ -1,7 +1,10 @@
 #include "container/export.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -9,6 +12,7 @@
 
 #include "container/av.hpp"
 #include "container/partial_file.hpp"
+#include "container/whole_frames.hpp"
 
 namespace holdfast::container {
 namespace {
@@ -45,6 +49,29 @@ class Unwrapper {
   int bits_ = 64;
   std::optional<std::int64_t> last_;
 };
+
+// What libavformat is to open. An MP4 that is being written, or was cut off, may end within a fragment:
+// FFmpeg 7 takes that for damage of all, so it is shown the whole fragments and no more.
+std::string input_url(const std::string& path) {
+  const std::string file = "file:" + path;  // whatever characters the path has
+  std::ifstream in(path, std::ios::binary);
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (!in || error) return file;  // libavformat says why
+  const ReadAt read = [&in](std::uint64_t offset, std::uint64_t count) -> Result<ByteVector> {
+    ByteVector bytes(static_cast<std::size_t>(count));
+    in.clear();
+    in.seekg(static_cast<std::streamoff>(offset));
+    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    return bytes;
+  };
+  const auto start = read(0, 8);
+  if (start->size() < 8 || as_text(Bytes(*start).subspan(4)) != "ftyp") return file;
+  const auto whole = find_whole_part(Format::mp4, size, read);
+  if (!whole || whole->size == 0 || whole->size == size) return file;
+  return fmt::format("subfile,,start,0,end,{},,:{}", whole->size, file);
+}
 
 // One run from an input to a partial file.
 class Remux {
@@ -92,7 +119,7 @@ class Remux {
     // In MPEG-TS a track may begin late: look far enough to find it.
     input->probesize = 50 << 20;
     input->max_analyze_duration = 10LL * AV_TIME_BASE;
-    const int opened = avformat_open_input(&input, ("file:" + input_path_).c_str(), nullptr, nullptr);
+    const int opened = avformat_open_input(&input, input_url(input_path_).c_str(), nullptr, nullptr);
     if (opened < 0) return fail(code_of(opened), "cannot read {}: {}", input_path_, av::describe(opened));
     input_.reset(input);
     const int found = avformat_find_stream_info(input, nullptr);

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes the Debian package in the root of each distribution and tests it there: installed, started as its unit says, a
+# recording interrupted by an upgrade and resumed, removed, purged.
+# usage: test_packages.sh debian-12|debian-13|ubuntu-24.04 ...
+#
+# The version before is the same program packed as 0.1.0. HOLDFAST_BEFORE names an older program instead, of a build on the
+# oldest of the distributions.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for name in "$@"; do
+  root=build/roots/$name
+  [ -x "$root/holdfast/build/release/holdfast" ] || scripts/test_first_hour.sh "$name"
+  echo "$name: make package"
+  scripts/in_root.sh "$name" make -C /holdfast package >"build/roots/$name.package.log" 2>&1 ||
+    { tail -20 "build/roots/$name.package.log" >&2; echo "test_packages.sh: $name: make package failed" >&2; exit 1; }
+  mkdir -p "build/package/$name"
+  cp "$root"/holdfast/build/package/*_amd64.deb "build/package/$name/"
+  deb=$(find "build/package/$name" -name "holdfast_*_amd64.deb" ! -name "*_0.1.0_*")
+  before=build/package/$name/holdfast_0.1.0_amd64.deb
+  scripts/repack_deb.sh "$deb" "${HOLDFAST_BEFORE:-$root/holdfast/build/release/holdfast}" 0.1.0 "$before"
+  python3 scripts/test_package.py "$root.base" "$deb" "$before"
+done
