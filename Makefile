@@ -52,6 +52,7 @@ package: build  ## a Debian package for this distribution, in build/package/
 	@scripts/build_package.sh build/release
 
 image: package  ## an OCI image of the package, made without a daemon, in build/image/
+	@scripts/install_packages.sh image
 	@scripts/build_image.sh build/package/holdfast_*_$$(dpkg --print-architecture).deb build/image
 
 clean:  ## remove what was built; the downloaded test peers stay

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that Holdfast needs, and does nothing when all are there.
-# usage: install_packages.sh GROUP...       groups: build test lint package arm64
+# usage: install_packages.sh GROUP...       groups: build test lint package image arm64
 #
 #   build    to build and run the program
 #   test     to run the end-to-end tests against other people's WebRTC, and to count instructions
 #   lint     to check and format the source
-#   package  to make the Debian package and the OCI image, and to test them in roots of their own
+#   package  to make the Debian package
+#   image    to make the OCI image, and to test packages and images in roots of their own
 #   arm64    to cross-build for arm64; needs `dpkg --add-architecture arm64` before it
 set -euo pipefail
 
@@ -41,9 +42,11 @@ lint=(
   clang-format-19 clang-tidy-19 git shellcheck pyflakes3 python3 python3-pytest
 )
 package=(
-  dpkg-dev fakeroot file lintian
-  debootstrap umoci runc qemu-user-static
-  util-linux iproute2 man-db
+  dpkg-dev fakeroot file
+)
+image=(
+  debootstrap umoci runc lintian
+  util-linux iproute2 man-db ffmpeg
 )
 cross=(
   g++-aarch64-linux-gnu pkgconf dpkg-dev file qemu-user
@@ -56,8 +59,9 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     lint) wanted+=("${lint[@]}") ;;
     package) wanted+=("${package[@]}") ;;
+    image) wanted+=("${image[@]}") ;;
     arm64) wanted+=("${build_tools[@]}" "${cross[@]}" "${libraries[@]/%/:arm64}") ;;
-    *) echo "install_packages.sh: unknown group '$group'; groups: build test lint package arm64" >&2; exit 2 ;;
+    *) echo "install_packages.sh: unknown group '$group'; groups: build test lint package image arm64" >&2; exit 2 ;;
   esac
 done
 

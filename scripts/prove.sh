@@ -16,9 +16,17 @@ e2e() {
   cmake --build --preset release --target holdfast load
   scripts/run_e2e.sh --prove
 }
-first_hour() { for name in "${distributions[@]}"; do scripts/test_first_hour.sh "$name"; done; }
-packages() { scripts/install_packages.sh package && scripts/test_packages.sh "${distributions[@]}"; }
-arm64() { scripts/test_arm64.sh; }
+first_hour() {
+  scripts/install_packages.sh image
+  for name in "${distributions[@]}"; do scripts/test_first_hour.sh "$name"; done
+}
+packages() {
+  scripts/install_packages.sh package image
+  scripts/test_packages.sh "${distributions[@]}"
+  make image
+  python3 scripts/test_image.py build/image
+}
+arm64() { scripts/install_packages.sh image && scripts/test_arm64.sh; }
 
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(lint unit sanitizers simulation e2e first_hour packages arm64)
