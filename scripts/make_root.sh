@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the root of a fresh distribution in build/roots/NAME.base (kept), and an unused copy of it in build/roots/NAME.
-# usage: make_root.sh debian-12|debian-13|ubuntu-24.04       needs root, debootstrap, and the distribution's archive
+# Makes the root of a fresh distribution in build/roots/NAME.base (kept), and an unused copy of it in build/roots/COPY.
+# usage: make_root.sh debian-12|debian-13|ubuntu-24.04 [COPY]       needs root, debootstrap, and the distribution's archive
 #
 # For tests only: Debian has no key of Ubuntu's, so what Ubuntu's archive sends is not verified.
 set -euo pipefail
@@ -15,6 +15,7 @@ case $name in
 esac
 
 root=build/roots/$name
+copy=build/roots/${2:-$name}
 mkdir -p build/roots
 if [ ! -e "$root.base/etc/os-release" ]; then
   rm -rf "$root.base"
@@ -31,6 +32,6 @@ if [ ! -e "$root.base/etc/os-release" ]; then
   DEBOOTSTRAP_DIR=$own debootstrap "${options[@]}" "$suite" "$root.base" >build/roots/"$name".log 2>&1 ||
     { tail -5 build/roots/"$name".log >&2; echo "make_root.sh: $name: debootstrap failed" >&2; exit 1; }
 fi
-rm -rf --one-file-system "$root"
-cp -a "$root.base" "$root"
-cp /etc/resolv.conf "$root/etc/resolv.conf"
+rm -rf --one-file-system "$copy"
+cp -a "$root.base" "$copy"
+cp /etc/resolv.conf "$copy/etc/resolv.conf"

@@ -6,11 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "${1:-}" != inside ]; then
-  scripts/make_root.sh debian-13
-  install -D scripts/test_arm64.sh build/roots/debian-13/tmp/scripts/test_arm64.sh
-  scripts/in_root.sh debian-13 bash /tmp/scripts/test_arm64.sh inside
+  scripts/make_root.sh debian-13 arm64
+  install -D scripts/test_arm64.sh build/roots/arm64/tmp/scripts/test_arm64.sh
+  scripts/in_root.sh arm64 bash /tmp/scripts/test_arm64.sh inside
   mkdir -p build/package
-  cp build/roots/debian-13/holdfast/build/package/*_arm64.deb build/package/
+  cp build/roots/arm64/holdfast/build/package/*_arm64.deb build/package/
   echo "arm64: $(ls build/package/*_arm64.deb)"
   exit 0
 fi
