@@ -3,9 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <set>
 
 namespace holdfast::app {
@@ -163,46 +160,6 @@ TEST(Settings, every_default_can_be_written_and_read_back) {
     Config config;
     const std::vector values{setting.default_text};
     EXPECT_TRUE(setting.set(config, values)) << setting.name << " = " << setting.default_text;
-  }
-}
-
-// packaging/holdfast.toml, as {setting, value}: the value as --help shows it.
-struct Sample {
-  std::map<std::string, std::string> defaults;
-  std::map<std::string, std::string> examples;  // commented out
-  std::size_t lines = 0;
-};
-
-Sample read_sample() {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../packaging/holdfast.toml");
-  Sample sample;
-  std::string table;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with('[')) table = line.substr(1, line.find(']') - 1) + '.';
-    const bool commented = line.starts_with("# ");
-    if (commented) line.erase(0, 2);
-    const auto equals = line.find(" = ");
-    if (equals == std::string::npos || find_setting(table + line.substr(0, equals)) == nullptr) continue;
-    std::string value = line.substr(equals + 3, line.find("  #") - equals - 3);
-    std::erase_if(value, [](char c) { return c == '"' || c == '[' || c == ']' || c == ' '; });
-    (commented ? sample.examples : sample.defaults)[table + line.substr(0, equals)] = value;
-    ++sample.lines;
-  }
-  return sample;
-}
-
-TEST(Config, the_sample_file_names_each_setting_once_with_its_default) {
-  const Sample sample = read_sample();
-  EXPECT_EQ(sample.lines, settings().size());
-  for (const Setting& setting : settings()) {
-    const std::string name(setting.name);
-    const auto shown = sample.defaults.find(name);
-    if (shown != sample.defaults.end()) {
-      EXPECT_EQ(shown->second, setting.default_text) << name;
-    } else {
-      EXPECT_TRUE(sample.examples.contains(name)) << name;
-      EXPECT_EQ(setting.default_text, "") << name;
-    }
   }
 }
 

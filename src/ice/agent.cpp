@@ -1,6 +1,7 @@
 #include "ice/agent.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace holdfast::ice {
 namespace {
@@ -200,12 +201,13 @@ bool Agent::nomination_is_open() const {
 
 // Regular nomination (RFC 8445 section 8.1.1): the best pair that works, once no better one is likely to.
 void Agent::nominate(Instant now) {
-  Pair* best = nullptr;  // there is one, as nomination is open
+  Pair* best = nullptr;
   std::uint64_t best_awaited = 0;
   for (Pair& pair : pairs_) {
     if (!pair.is_valid) best_awaited = std::max(best_awaited, priority(pair));
     if (pair.is_valid && (best == nullptr || priority(pair) > priority(*best))) best = &pair;
   }
+  if (best == nullptr) std::abort();  // nomination is open: there is a pair that works
   if (best_awaited > priority(*best) && now < first_valid_at_ + config_.nomination_wait) return;
   best->use = Use::nominee;
   best->next_send = overdue;

@@ -91,7 +91,7 @@ class Reader:
                             ("BACKUP", str(self.folder / "backup"))):
             text = text.replace(there, here)
         text = re.sub(r"\bKEY\b", KEY, text)
-        text = re.sub(r"\bSECRET\b", SECRET, text)
+        text = re.sub(r"\bSECRET\b", shlex.quote(SECRET), text)
         text = re.sub(r"\bTOKEN\b", TOKEN, text)
         if self.recording:
             text = EXAMPLE_RECORDING.sub(self.recording, text)
@@ -144,7 +144,7 @@ class Reader:
 
     def wait_for_media(self):
         """A reader looks at a recording once there is something to see."""
-        until(lambda: any(path.stat().st_size > 200_000 for path in self.media_files()), 20, "something to play")
+        until(lambda: any(path.stat().st_size > 50_000 for path in self.media_files()), 20, "something to play")
 
 
 def check_unrun(name, line, block):
@@ -170,7 +170,7 @@ def reader(folder, programs, request):
     def make(livekit, api_token):
         url = request.getfixturevalue("livekit_server").url if livekit else None
         if livekit:
-            request.getfixturevalue("stream")(STREAM)
+            request.getfixturevalue("stream")(STREAM, codec="h264")
         return Reader(folder, programs, url, api_token)
     return make
 
