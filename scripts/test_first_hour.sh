@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a newcomer does first, in a fresh root with git and make only, from an empty compiler cache: `make run`, ended by
-# Ctrl+C after some seconds of recording, then `make unit`. Prints the minutes and CPU seconds of each.
+# Ctrl+C after some seconds of recording, then `make unit` and `make lint`. Prints the seconds and CPU seconds of each.
 # usage: test_first_hour.sh debian-12|debian-13|ubuntu-24.04
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,4 +48,6 @@ timed "make unit" make -C /holdfast unit >/tmp/unit.log 2>&1 || { tail -40 /tmp/
 grep -E 'tests passed|tests failed' /tmp/unit.log
 cd /holdfast
 timed "make unit, once built" make unit >/tmp/unit.log 2>&1 || { tail -40 /tmp/unit.log; exit 1; }
+timed "make lint, packages included" make lint >/tmp/lint.log 2>&1 || { tail -40 /tmp/lint.log; exit 1; }
+grep '^lint: ' /tmp/lint.log
 if command -v ccache >/dev/null; then ccache -s | grep -iE 'hits|misses' | head -2; fi
