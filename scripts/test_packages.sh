@@ -12,6 +12,7 @@ for name in "$@"; do
   root=build/roots/$name
   [ -x "$root/holdfast/build/release/holdfast" ] || scripts/test_first_hour.sh "$name"
   echo "$name: make package"
+  scripts/in_root.sh "$name" git -C /holdfast pull -q  # a root that is kept has an older commit
   scripts/in_root.sh "$name" make -C /holdfast package >"build/roots/$name.package.log" 2>&1 ||
     { tail -20 "build/roots/$name.package.log" >&2; echo "test_packages.sh: $name: make package failed" >&2; exit 1; }
   mkdir -p "build/package/$name"
