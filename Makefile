@@ -4,10 +4,10 @@ PRESET ?= $(if $(CI),developer,release)
 export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build unit test prove bench soak san tsan lint format package image clean announce packages configure tools peers
+.PHONY: help run build unit test e2e prove bench soak san tsan lint format package image clean announce packages configure tools peers
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: announce build  ## install, build, then record a synthetic streamer with one live status line
 	@python3 scripts/run_demo.py
@@ -19,8 +19,10 @@ unit: configure  ## install, build, run the unit tests in parallel
 	@cmake --build --preset $(PRESET) --target all
 	@ctest --preset $(PRESET)
 
-test: unit peers  ## install, build, run every test; says what it skipped and why
-	@cmake --build --preset $(PRESET) --target packet_path load
+test: unit e2e  ## install, build, run every test; says what it skipped and why
+
+e2e: configure peers  ## the packet budget, and the end-to-end tests with a real LiveKit server
+	@cmake --build --preset $(PRESET) --target holdfast packet_path load
 	@python3 scripts/packet_budget.py
 	@scripts/run_e2e.sh
 
