@@ -31,6 +31,8 @@ NOT_RUN_HERE = {
     "apt": "test_package",
     "systemctl": "test_package",
     "journalctl": "test_package",
+    "skopeo": "test_image, which unpacks the same layout",
+    "docker": "test_image, which runs the same entry point",
 }
 RUN_HERE = {"curl", "ffplay", "holdfast", "jq", "rsync"}
 FOREGROUND = ("serve", "record")  # commands of holdfast that run until Ctrl+C
@@ -53,7 +55,7 @@ def blocks(name):
 def commands(block):
     """The commands of a block, continued lines joined."""
     joined = block.replace("\\\n", " ").splitlines()
-    return [line.strip() for line in joined if line.strip() and not line.lstrip().startswith("#")]
+    return [line.strip().removeprefix("sudo ") for line in joined if line.strip() and not line.lstrip().startswith("#")]
 
 
 def first_words(block):

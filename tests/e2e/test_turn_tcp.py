@@ -126,4 +126,4 @@ def test_a_wrong_credential_is_named(server, relay, folder, programs):
                              "--turn-username", coturn.USER, "--turn-credential", "wrong"))
     program = programs[-1]
     assert program.start("room").status == 201
-    program.wait_for(lambda: "the TURN server refuses the user name or the credential" in program.tail(1000), 40, "to say why")
+    program.wait_for(lambda: "the TURN server rejected the user name or the credential" in program.tail(1000), 40, "to say why")
