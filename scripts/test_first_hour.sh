@@ -18,6 +18,12 @@ timed() {
   TIMEFORMAT="$name: $what: %R s, %U + %S CPU seconds (user + system)"
   time "$@"
 }
+# Shows the end of a command's output only if the command failed.
+quietly() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 || { tail -40 "$log"; return 1; }
+}
 prepare() {
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends git make ca-certificates >/dev/null 2>&1
@@ -44,10 +50,10 @@ run_and_interrupt() {
 
 timed "install git and make, clone" prepare
 timed "make run" run_and_interrupt
-timed "make unit" make -C /holdfast unit >/tmp/unit.log 2>&1 || { tail -40 /tmp/unit.log; exit 1; }
-grep -E 'tests passed|tests failed' /tmp/unit.log
 cd /holdfast
-timed "make unit, once built" make unit >/tmp/unit.log 2>&1 || { tail -40 /tmp/unit.log; exit 1; }
-timed "make lint, packages included" make lint >/tmp/lint.log 2>&1 || { tail -40 /tmp/lint.log; exit 1; }
-grep '^lint: ' /tmp/lint.log
+for target in unit unit lint; do
+  log=/tmp/$target.log
+  timed "make $target" quietly "$log" make "$target"
+  grep -E '^lint: |% tests passed' "$log"
+done
 if command -v ccache >/dev/null; then ccache -s | grep -iE 'hits|misses' | head -2; fi

@@ -37,17 +37,20 @@ class Program:
                                             stdout=subprocess.PIPE, stderr=errors, text=True, group=group,
                                             env={**os.environ, **(env or {})})
         self.events, self._lines = [], []
+        self._output = log.with_suffix(".out.log")  # kept for scripts/list_messages.py
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self._lines.append(line)
-            if line.startswith("{"):
-                try:
-                    self.events.append(json.loads(line))
-                except ValueError:
-                    pass  # a log line that only looks like an event
+        with open(self._output, "a") as output:
+            for line in self.process.stdout:
+                output.write(line)
+                self._lines.append(line)
+                if line.startswith("{"):
+                    try:
+                        self.events.append(json.loads(line))
+                    except ValueError:
+                        pass  # a log line that only looks like an event
 
     @property
     def pid(self):
