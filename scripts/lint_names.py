@@ -23,7 +23,7 @@ CODE_FILE = re.compile(r"[\w./*-]+\.(?:cpp|hpp|py|sh|cmake|md)")
 FOLDERS = ("src", "docs", "scripts", "tests", "bench", "packaging", "cmake", ".ci")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 TEST = re.compile(r"[A-Z]\w+\.[A-Z]\w+")
-MAKE = re.compile(r"\bmake ((?:[a-z]+)(?: [a-z]+)*)")
+MAKE = re.compile(r"\bmake ((?:[a-z0-9]+)(?: [a-z0-9]+)*)")
 
 # Written as code is, but names of the outside world: of RFCs, Matroska, H.264, the C library, the compiler.
 FOREIGN = {"AddressSanitizer", "ChannelData", "ClientHello", "MaxDpbFrames", "NumericDate", "PrevSize", "TrackEntry", "WebSocket",
