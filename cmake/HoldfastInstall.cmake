@@ -2,7 +2,6 @@
 # set it themselves.
 include(GNUInstallDirs)
 set(share "${PROJECT_BINARY_DIR}/share")
-set(HOLDFAST_PACKAGE_VERSION "${PROJECT_VERSION}" CACHE STRING "version of the package; tests of upgrades set it")
 set(HOLDFAST_MAINTAINER "Holdfast maintainers <maintainers@holdfast.example>" CACHE STRING "who answers for the package")
 set(HOLDFAST_HOMEPAGE "" CACHE STRING "URL of the project in the package; empty: none")
 

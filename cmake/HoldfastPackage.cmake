@@ -1,7 +1,7 @@
 # `make package`: one .deb, with the libraries of the distribution that it is built on as its dependencies.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME holdfast)
-set(CPACK_PACKAGE_VERSION "${HOLDFAST_PACKAGE_VERSION}")
+set(CPACK_PACKAGE_VERSION "${HOLDFAST_VERSION}")
 set(CPACK_PACKAGE_VENDOR Holdfast)
 set(CPACK_PACKAGE_CONTACT "${HOLDFAST_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "recorder of live WebRTC streams")

@@ -3,8 +3,7 @@
 # recording interrupted by an upgrade and resumed, removed, purged.
 # usage: test_packages.sh debian-12|debian-13|ubuntu-24.04 ...
 #
-# The version before is the same program packed as 0.1.0. HOLDFAST_BEFORE names an older program instead, of a build on the
-# oldest of the distributions.
+# The version before is this source built as 0.1.0. HOLDFAST_BEFORE names an older program instead (for one distribution).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +18,12 @@ for name in "$@"; do
   cp "$root"/holdfast/build/package/*_amd64.deb "build/package/$name/"
   deb=$(find "build/package/$name" -name "holdfast_*_amd64.deb" ! -name "*_0.1.0_*")
   before=build/package/$name/holdfast_0.1.0_amd64.deb
-  scripts/repack_deb.sh "$deb" "${HOLDFAST_BEFORE:-$root/holdfast/build/release/holdfast}" 0.1.0 "$before"
+  program=${HOLDFAST_BEFORE:-$root/tmp/holdfast-0.1.0}
+  if [ -z "${HOLDFAST_BEFORE:-}" ]; then
+    scripts/in_root.sh "$name" bash -ec 'cd /holdfast && cmake --preset release -DHOLDFAST_VERSION=0.1.0 &&
+      cmake --build --preset release --target holdfast && cp build/release/holdfast /tmp/holdfast-0.1.0 &&
+      cmake --preset release -U HOLDFAST_VERSION' >>"build/roots/$name.package.log" 2>&1
+  fi
+  scripts/repack_deb.sh "$deb" "$program" 0.1.0 "$before"
   python3 scripts/test_package.py "$root.base" "$deb" "$before"
 done

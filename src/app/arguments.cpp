@@ -17,6 +17,7 @@
 #include "app/help_footers.hpp"
 #include "app/manual.hpp"
 #include "base/text.hpp"
+#include "base/version.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -349,7 +350,7 @@ Result<Command> read_repair(Flags& flags, RepairOptions options) {
 Result<Command> read_completion(Flags& flags, const CLI::App& program) {
   const auto shell = parse_shell(flags.get("shell"));
   if (!shell) return wrong("the shell", "bash, zsh or fish");
-  return PrintCommand{make_completion(describe(program, HOLDFAST_VERSION), *shell)};
+  return PrintCommand{make_completion(describe(program, version()), *shell)};
 }
 
 // CLI11 would only say that it did not expect the word.
@@ -372,7 +373,7 @@ Error unexpected_word(const CLI::App& command, const std::string& given) {
 struct Parser {
   Parser() : program("Records live WebRTC streams: from LiveKit rooms, or by WHIP.", "holdfast") {
     program.footer(program_footer);
-    program.set_version_flag("--version", "holdfast " HOLDFAST_VERSION);
+    program.set_version_flag("--version", program_version());
     program.allow_extras();
     for (CLI::App* command : {&serve, &record, &publish, &exporting, &reindex, &prune, &verify, &inspect,
                               &repair, &completion, &manual, &version_command}) {
@@ -484,10 +485,9 @@ Result<Command> parse_arguments(int argc, const char* const* argv,
                 commands[1]->get_name());
   }
   if (&command == &parser.program) return PrintCommand{parser.program.help()};
-  if (&command == &parser.version_command) return PrintCommand{"holdfast " HOLDFAST_VERSION "\n"};
+  if (&command == &parser.version_command) return PrintCommand{program_version() + "\n"};
   if (&command == &parser.completion) return read_completion(parser.completion_flags, parser.program);
-  if (&command == &parser.manual)
-    return PrintCommand{make_manual(describe(parser.program, HOLDFAST_VERSION))};
+  if (&command == &parser.manual) return PrintCommand{make_manual(describe(parser.program, version()))};
   if (&command == &parser.record) return read_record(parser.record_flags, parser.record_options, environment);
   if (&command == &parser.publish) return read_publish(parser.publish_flags, parser.publish_options);
   if (&command == &parser.exporting) return read_export(parser.export_flags, parser.export_options);

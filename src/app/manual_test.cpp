@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "app/arguments.hpp"
+#include "base/version.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -22,7 +23,7 @@ ProgramTable program_with(CommandTable command) {
 }
 
 TEST(Manual, NamesItselfItsVersionAndItsSection) {
-  EXPECT_THAT(manual(), HasSubstr(".TH HOLDFAST 1 \"\" \"holdfast " HOLDFAST_VERSION "\""));
+  EXPECT_THAT(manual(), HasSubstr(".TH HOLDFAST 1 \"\" \"" + program_version() + "\""));
   EXPECT_THAT(manual(), HasSubstr(".SH NAME\nholdfast \\- "));
 }
 

@@ -5,6 +5,7 @@
 
 #include "audit/annexb_reader.hpp"
 #include "audit/new_file.hpp"
+#include "base/version.hpp"
 #include "container/export.hpp"
 #include "storage/naming.hpp"
 #include "storage/scan.hpp"
@@ -418,7 +419,7 @@ class Repairing {
     storage::StartEvent start;
     if (journal_) start = journal_->start;
     start.journal = storage::journal_version;
-    start.program = "holdfast " HOLDFAST_VERSION;
+    start.program = program_version();
     start.recording_id = output_path_.stem;
     if (start.mint_id.empty()) start.mint_id = mint_id_of_name();
     start.format = report_.format;

@@ -22,7 +22,7 @@ enum class Discontinuity : bool { no, yes };
 // What the first packet of a unit says in its adaptation field (section 2.4.3.4).
 struct UnitMarks {
   RandomAccess random_access = RandomAccess::no;
-  std::optional<media::Ticks> pcr;  // wrapped to 33 bits when written
+  std::optional<media::Ticks> pcr{};  // wrapped to 33 bits when written
 };
 
 // Cuts PES packets and sections into the packets of one PID and counts them. A unit starts a packet and its

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/version.hpp"
 #include "codec/opus.hpp"
-#include "recording/version.hpp"
 #include "transcode/opus_to_aac.hpp"
 
 namespace holdfast::recording {
@@ -40,7 +40,7 @@ Output::Output(OutputOptions options, const storage::StorageContext& storage, Ex
                                                      former.files);
   first_pts_ = former.first_pts;
   end_pts_ = former.end_pts;
-  note(storage::ResumedEvent{program_version}, now);
+  note(storage::ResumedEvent{program_version()}, now);
 }
 
 AudioMode Output::audio_mode() const {
@@ -228,7 +228,7 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
 void Output::write_start(const Now& now) {
   files_ = std::make_unique<storage::RecordingFiles>(storage_, options_.directory, options_.recording_id);
   storage::StartEvent start;
-  start.program = program_version;
+  start.program = program_version();
   start.recording_id = options_.recording_id;
   start.mint_id = options_.mint_id;
   start.participant = participant_;
