@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -108,7 +109,7 @@ bool Transfer::prepare() {
     const std::string line = header.value.empty() ? header.name + ';' : header.name + ": " + header.value;
     curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
     if (longer == nullptr) return false;
-    headers_.release();
+    std::ignore = headers_.release();  // it is part of `longer`
     headers_.reset(longer);
   }
   const bool follow = request_.redirects == Redirects::follow;

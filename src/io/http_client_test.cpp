@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <future>
 #include <thread>
+#include <utility>
 
 namespace holdfast::io {
 namespace {
@@ -22,7 +23,7 @@ class OneShotServer {
  public:
   explicit OneShotServer(std::string answer)
       : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}),
-        thread_([this, answer] { serve(answer); }) {}
+        thread_([this, answer = std::move(answer)] { serve(answer); }) {}
   ~OneShotServer() { thread_.join(); }
 
   std::string url(std::string_view path = "/") const {

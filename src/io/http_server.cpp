@@ -125,7 +125,7 @@ class PendingReply {
   explicit PendingReply(std::weak_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
   PendingReply(PendingReply&&) = default;
   PendingReply& operator=(PendingReply&&) = delete;
-  ~PendingReply() {
+  ~PendingReply() {  // NOLINT(bugprone-exception-escape): without memory for an answer, the process ends
     if (const auto exchange = exchange_.lock())
       exchange->answer(plain_error(503, "the service is shutting down"));
   }
@@ -355,7 +355,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, 
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
-HttpServer::~HttpServer() {
+HttpServer::~HttpServer() {  // NOLINT(bugprone-exception-escape): as above
   impl_->abandon();
 }
 Endpoint HttpServer::local() const {

@@ -226,7 +226,8 @@ TEST_F(HttpServerTest, stopping_answers_what_is_under_way_and_leaves_nothing_beh
 }
 
 TEST_F(HttpServerTest, an_address_in_use_is_said) {
-  auto second = HttpServer::open(context_, {.listen = server_->local()}, [](IncomingRequest, HttpReply) {});
+  auto second =
+      HttpServer::open(context_, {.listen = server_->local()}, [](const IncomingRequest&, HttpReply) {});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::io);
   EXPECT_THAT(second.error().message, HasSubstr(server_->local().to_string()));
