@@ -416,8 +416,7 @@ class Repairing {
   }
 
   storage::StartEvent start_event() const {
-    storage::StartEvent start;
-    if (journal_) start = journal_->start;
+    storage::StartEvent start = journal_ ? journal_->start : storage::StartEvent{};
     start.journal = storage::journal_version;
     start.program = program_version();
     start.recording_id = output_path_.stem;
