@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINE = re.compile(r"^\[[\d :.-]+\] \[(?P<level>debug|info|warning|error|critical)\] (?P<text>.*)$")
 # What differs between two lines that say the same. Order matters: the longer first.
 VARIABLE = [
+    (r"joined room \S+", "joined room ROOM"),
     (r"\d{8}T\d{6}\.\d{3}Z", "TIME"),
     (r"/[\w./%-]+", "PATH"),
     (r"\b(?:wss?|https?)://\S+", "URL"),
