@@ -275,7 +275,10 @@ class Systemd:
 
     def _serve(self):
         while True:
-            request = (self._folder / "requests").read_text().split()
+            try:
+                request = (self._folder / "requests").read_text().split()
+            except FileNotFoundError:  # the root is deleted: the test is over
+                return
             status = 1
             try:
                 if "stop" in request or "restart" in request:
