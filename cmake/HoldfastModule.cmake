@@ -25,16 +25,20 @@ endfunction()
 # so that the longest programs do not decide how long all take.
 function(holdfast_add_tests name)
   cmake_parse_arguments(arg "" "SHARDS" "" ${ARGN})
+  set(timeout 300)
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    set(timeout 3000)  # some ten times slower
+  endif()
   if(NOT arg_SHARDS)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout})
     return()
   endif()
   math(EXPR last "${arg_SHARDS} - 1")
   foreach(shard RANGE ${last})
     add_test(NAME ${name}.${shard} COMMAND ${name}_test)
     set_tests_properties(${name}.${shard} PROPERTIES
-      TIMEOUT 300 ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}")
+      TIMEOUT ${timeout} ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}")
   endforeach()
 endfunction()
 
