@@ -35,7 +35,7 @@ test=(
   gstreamer1.0-plugins-ugly gstreamer1.0-nice gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
   chromium fonts-dejavu-core
   iproute2 iptables
-  coturn openssl jq rsync
+  coturn openssl curl jq rsync
 )
 # Version 19 of clang's tools is the one that Debian 12, Debian 13 and Ubuntu 24.04 all have.
 lint=(
