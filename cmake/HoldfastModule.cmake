@@ -42,12 +42,15 @@ function(holdfast_add_tests name)
   endforeach()
 endfunction()
 
-# holdfast_module(NAME DEPENDS modules... [LINK libraries...] [TEST_DEPENDS modules...] [TEST_SHARDS n])
+# What is not on the packet path is compiled at -Og, which costs the compiler a third less than -O2.
+set(HOLDFAST_CONTROL_OPTIONS "$<$<CONFIG:Release>:-Og>")
+
+# holdfast_module(NAME [CONTROL] DEPENDS modules... [LINK libraries...] [TEST_DEPENDS modules...] [TEST_SHARDS n])
 #
 # src/NAME becomes the library holdfast_NAME: every .cpp in it but *_test.cpp. The tests next to the
-# code become the program NAME_test.
+# code become the program NAME_test. CONTROL: not on the packet path.
 function(holdfast_module name)
-  cmake_parse_arguments(arg "" "TEST_SHARDS" "DEPENDS;LINK;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "CONTROL" "TEST_SHARDS" "DEPENDS;LINK;TEST_DEPENDS" ${ARGN})
   set(folder "${PROJECT_SOURCE_DIR}/src/${name}")
   file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
   file(GLOB protos CONFIGURE_DEPENDS "${folder}/*.proto")
@@ -59,6 +62,9 @@ function(holdfast_module name)
   if(sources OR protos)
     set(scope PUBLIC)
     add_library(${target} STATIC ${sources} ${protos})
+    if(arg_CONTROL)
+      target_compile_options(${target} PRIVATE ${HOLDFAST_CONTROL_OPTIONS})
+    endif()
     holdfast_reuse_precompiled(${target} holdfast_precompiled)
   else()
     set(scope INTERFACE)
@@ -79,6 +85,7 @@ function(holdfast_module name)
   if(HOLDFAST_TESTS AND tests)
     list(TRANSFORM arg_TEST_DEPENDS PREPEND holdfast_)
     add_executable(${name}_test ${tests})
+    target_compile_options(${name}_test PRIVATE ${HOLDFAST_CONTROL_OPTIONS})
     holdfast_reuse_precompiled(${name}_test holdfast_precompiled_tests)
     target_link_libraries(${name}_test PRIVATE ${target} ${arg_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
     holdfast_add_tests(${name} SHARDS ${arg_TEST_SHARDS})

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # CPU seconds of a build of the program without compiler cache, on a processor of 2023 (docs/performance.md).
-build_seconds=240
+build_seconds=180
 
 if [ -x build/release/holdfast ]; then
   echo "Holdfast is built. Compiling what changed, then recording a synthetic stream."

@@ -17,9 +17,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,7 +35,6 @@ using asio::ip::tcp;
 
 constexpr auto as_awaitable = asio::as_tuple(asio::use_awaitable);
 using Parser = http::request_parser<http::string_body>;
-using Response = http::response<http::string_body>;
 
 tcp::endpoint to_asio(const Endpoint& endpoint) {
   const auto& bytes = endpoint.address.bytes();
@@ -73,18 +70,19 @@ IncomingRequest to_incoming(Parser::value_type&& message, const Endpoint& remote
   return request;
 }
 
-Response to_beast(HttpResponse&& from, bool keep_alive) {
-  Response response(static_cast<http::status>(from.status), 11);
-  for (const HttpHeader& field : from.headers) response.insert(field.name, field.value);
+// RFC 9112 sections 4 and 5.
+std::string response_head(const HttpResponse& response, bool keep_alive) {
+  std::string out =
+      fmt::format("HTTP/1.1 {} {}\r\n", response.status,
+                  std::string_view(http::obsolete_reason(static_cast<http::status>(response.status))));
+  for (const HttpHeader& field : response.headers) out += fmt::format("{}: {}\r\n", field.name, field.value);
   // RFC 9110 section 6.6.1.
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(read_wall_clock().time_since_epoch());
-  response.set(http::field::date, fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(now.count())));
-  response.keep_alive(keep_alive);
+  out += fmt::format("Date: {:%a, %d %b %Y %H:%M:%S GMT}\r\n", fmt::gmtime(now.count()));
+  if (!keep_alive) out += "Connection: close\r\n";
   // RFC 9110 section 8.6: no Content-Length in a 204.
-  if (from.status == 204) return response;
-  response.body() = std::move(from.body);
-  response.content_length(response.body().size());
-  return response;
+  if (response.status != 204) out += fmt::format("Content-Length: {}\r\n", response.body.size());
+  return out + "\r\n";
 }
 
 HttpResponse plain_error(int status, std::string_view message) {
@@ -139,6 +137,7 @@ class PendingReply {
 };
 
 enum class Phase : unsigned char { idle, busy };
+enum class Extent : unsigned char { header, message };
 
 struct Connection {
   explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
@@ -199,8 +198,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // Coroutines: each holds the Impl by its first argument.
   static asio::awaitable<void> accept(std::shared_ptr<Impl> self);
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, tcp::socket socket);
+  // The only reads and writes of the socket: each of Asio's operations takes the compiler long.
+  static asio::awaitable<boost::system::error_code> receive(Connection& connection);
+  static asio::awaitable<boost::system::error_code> send(Connection& connection, std::string_view head,
+                                                         std::string_view body);
   asio::awaitable<bool> wait_for_bytes(Connection& connection, Duration timeout);
   asio::awaitable<bool> serve_one(Connection& connection);
+  static asio::awaitable<boost::system::error_code> parse(Connection& connection, Parser& parser,
+                                                          Extent extent);
   asio::awaitable<std::optional<HttpResponse>> read(Connection& connection, Parser& parser);
   asio::awaitable<std::optional<HttpResponse>> ask_handler(Connection& connection, Parser& parser);
   asio::awaitable<bool> write(Connection& connection, HttpResponse response, bool keep_alive,
@@ -249,17 +254,30 @@ asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, tcp::s
   self->connections_.erase(&connection);
 }
 
+// More bytes into the buffer; an error if there were none.
+asio::awaitable<boost::system::error_code> HttpServer::Impl::receive(Connection& connection) {
+  const auto space = connection.buffer.prepare(4096);
+  const auto [error, size] = co_await connection.stream.async_read_some(space, as_awaitable);
+  connection.buffer.commit(size);
+  co_return error;
+}
+
+asio::awaitable<boost::system::error_code> HttpServer::Impl::send(Connection& connection,
+                                                                  std::string_view head,
+                                                                  std::string_view body) {
+  const std::array<asio::const_buffer, 2> both = {asio::buffer(head), asio::buffer(body)};
+  const auto [error, size] = co_await asio::async_write(connection.stream, both, as_awaitable);
+  co_return error;
+}
+
 // Until there is something of a request in the buffer.
 asio::awaitable<bool> HttpServer::Impl::wait_for_bytes(Connection& connection, Duration timeout) {
   if (connection.buffer.size() != 0) co_return true;
   connection.phase = Phase::idle;
   connection.stream.expires_after(timeout);
-  const auto space = connection.buffer.prepare(4096);
-  const auto [error, size] = co_await connection.stream.async_read_some(space, as_awaitable);
+  const auto error = co_await receive(connection);
   connection.phase = Phase::busy;
-  if (error) co_return false;
-  connection.buffer.commit(size);
-  co_return true;
+  co_return !error;
 }
 
 // Whether the connection is fit for another request.
@@ -286,23 +304,35 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(Connection& connection) {
   co_return written&& keep_alive;
 }
 
+// Feeds `parser` until it has as much of the request.
+asio::awaitable<boost::system::error_code> HttpServer::Impl::parse(Connection& connection, Parser& parser,
+                                                                   Extent extent) {
+  boost::system::error_code error;
+  parser.eager(extent == Extent::message);
+  while (extent == Extent::header ? !parser.is_header_done() : !parser.is_done()) {
+    const std::size_t used = parser.put(connection.buffer.data(), error);
+    connection.buffer.consume(used);
+    if (error && error != http::error::need_more) co_return error;
+    if (extent == Extent::header ? parser.is_header_done() : parser.is_done()) break;
+    error = co_await receive(connection);
+    if (error) co_return error;
+  }
+  co_return boost::system::error_code();
+}
+
 // A whole request into `parser`; otherwise what to answer, of status 0 when there is nobody to answer.
 asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::read(Connection& connection, Parser& parser) {
-  const auto [header_error, header_size] =
-      co_await http::async_read_header(connection.stream, connection.buffer, parser, as_awaitable);
-  if (header_error) co_return answer_to(header_error).value_or(HttpResponse{});
+  boost::system::error_code error = co_await parse(connection, parser, Extent::header);
+  if (error) co_return answer_to(error).value_or(HttpResponse{});
   const auto expectation = parser.get()[http::field::expect];
   if (!expectation.empty()) {
     // RFC 9110 section 10.1.1.
     if (!beast::iequals(expectation, "100-continue"))
       co_return plain_error(417, "unsupported Expect header field");
-    const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    const auto [error, size] =
-        co_await asio::async_write(connection.stream, asio::buffer(go_on), as_awaitable);
+    error = co_await send(connection, "HTTP/1.1 100 Continue\r\n\r\n", {});
     if (error) co_return HttpResponse{};
   }
-  const auto [error, size] =
-      co_await http::async_read(connection.stream, connection.buffer, parser, as_awaitable);
+  error = co_await parse(connection, parser, Extent::message);
   if (error) co_return answer_to(error).value_or(HttpResponse{});
   co_return std::nullopt;
 }
@@ -320,16 +350,10 @@ asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::ask_handler(Conne
 
 asio::awaitable<bool> HttpServer::Impl::write(Connection& connection, HttpResponse response, bool keep_alive,
                                               bool header_only) {
-  Response message = to_beast(std::move(response), keep_alive);
-  http::response_serializer<http::string_body> serializer(message);
   connection.stream.expires_after(options_.transfer_timeout);
-  boost::system::error_code error;
-  if (header_only) {
-    std::tie(error, std::ignore) =
-        co_await http::async_write_header(connection.stream, serializer, as_awaitable);
-  } else {
-    std::tie(error, std::ignore) = co_await http::async_write(connection.stream, serializer, as_awaitable);
-  }
+  const bool without_body = header_only || response.status == 204;
+  const auto error = co_await send(connection, response_head(response, keep_alive),
+                                   without_body ? std::string_view() : std::string_view(response.body));
   co_return !error;
 }
 
