@@ -73,21 +73,17 @@ const Endpoint server_at{IpAddress::from_v4(192, 0, 2, 1), 1000};
 const Endpoint recorder_at{IpAddress::from_v4(192, 0, 2, 2), 2000};
 
 // Takes bytes and forgets them.
-class NoDisk final : public storage::Disk {
+class NoDisk final : public Disk {
  public:
-  Result<std::unique_ptr<storage::File>> create(const std::string&) override {
+  Result<std::unique_ptr<File>> create(const std::string&) override {
     return std::make_unique<NoFile>(*this);
   }
-  Result<std::unique_ptr<storage::File>> open(const std::string&) override {
-    return std::make_unique<NoFile>(*this);
-  }
+  Result<std::unique_ptr<File>> open(const std::string&) override { return std::make_unique<NoFile>(*this); }
   Result<ByteVector> read(const std::string&, std::uint64_t, std::uint64_t) override { return ByteVector{}; }
-  Result<std::vector<storage::DirectoryEntry>> list(const std::string&) override {
-    return std::vector<storage::DirectoryEntry>{};
+  Result<std::vector<DirectoryEntry>> list(const std::string&) override {
+    return std::vector<DirectoryEntry>{};
   }
-  Result<storage::DirectoryEntry> look(const std::string& path) override {
-    return storage::DirectoryEntry{.name = path};
-  }
+  Result<DirectoryEntry> look(const std::string& path) override { return DirectoryEntry{.name = path}; }
   Result<void> rename(const std::string&, const std::string&) override { return {}; }
   Result<void> remove(const std::string&) override { return {}; }
   Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }
@@ -99,7 +95,7 @@ class NoDisk final : public storage::Disk {
   std::uint64_t writes = 0;
 
  private:
-  class NoFile final : public storage::File {
+  class NoFile final : public File {
    public:
     explicit NoFile(NoDisk& disk) : disk_(disk) {}
     Result<void> append(Bytes more) override {

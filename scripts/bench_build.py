@@ -45,27 +45,33 @@ def check_out(commit):
 
 def measure(commit):
     tree = check_out(commit)
+
+    def show(what, measured):
+        wall, cpu = measured
+        print(f"{commit[:12]}: {what}: {wall:.1f} s, {cpu:.1f} CPU seconds", flush=True)
     (tree / "build").mkdir()
     run(tree, "cmake", "--preset", "release")
-    rows = [("clean build of the program", *run(tree, "cmake", "--build", "--preset", "release", "--target", "holdfast")),
-            ("then make unit", *unit_tests(tree)),
-            ("make unit, nothing changed", *unit_tests(tree))]
+    show("clean build of the program", run(tree, "cmake", "--build", "--preset", "release", "--target", "holdfast"))
+    show("then make unit", unit_tests(tree))
+    show("make unit, nothing changed", unit_tests(tree))
     for name in CHANGES:
         path = tree / name
         path.write_text(path.read_text() + "// one more line\n")
-        rows.append((f"make unit, a line in {name}", *unit_tests(tree)))
-    for what, wall, cpu in rows:
-        print(f"{commit[:12]}: {what}: {wall:.1f} s, {cpu:.1f} CPU seconds", flush=True)
+        show(f"make unit, a line in {name}", unit_tests(tree))
     subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
 
 
+def resolve(name):
+    found = subprocess.run(["git", "rev-parse", "--short=12", f"{name}^{{commit}}"], cwd=ROOT, text=True, capture_output=True)
+    if found.returncode:
+        sys.exit(f"bench_build.py: '{name}' is no commit of this repository")
+    return found.stdout.strip()
+
+
 def main():
-    for commit in sys.argv[1:] or ["HEAD"]:
-        found = subprocess.run(["git", "rev-parse", "--short=12", f"{commit}^{{commit}}"], cwd=ROOT, text=True,
-                               capture_output=True)
-        if found.returncode:
-            sys.exit(f"bench_build.py: '{commit}' is no commit of this repository")
-        measure(found.stdout.strip())
+    # All at once: a name such as HEAD may mean another commit an hour later.
+    for commit in [resolve(name) for name in sys.argv[1:] or ["HEAD"]]:
+        measure(commit)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,16 @@
 #include <string>
 
 #include "container/muxer.hpp"
+#include "journal/reasons.hpp"
 
 namespace holdfast::api {
 namespace {
 
 namespace json = boost::json;
+
+json::value reason_or_null(std::optional<journal::EndReason> reason) {
+  return reason ? json::value(to_string(*reason)) : json::value();
+}
 
 json::value text_or_null(std::string_view text) {
   return text.empty() ? json::value() : json::value(text);
@@ -130,7 +135,7 @@ json::object to_json(const recording::Status& status) {
       {"gap_seconds", rounded_seconds(to_seconds(status.gap_time))},
       {"gap_cause", text_or_null(status.gap_cause)},
       {"tracks", std::move(tracks)},
-      {"end_reason", text_or_null(status.end_reason)},
+      {"end_reason", reason_or_null(status.end_reason)},
       {"error", text_or_null(status.error)},
   };
 }
@@ -146,7 +151,7 @@ json::object to_json(const storage::RecordingSummary& recording) {
       {"mint_id", recording.mint_id},
       {"participant", text_or_null(recording.participant)},
       {"end", to_string(recording.end)},
-      {"end_reason", text_or_null(recording.end_reason)},
+      {"end_reason", reason_or_null(recording.end_reason)},
       {"start_time", format_rfc3339(recording.start_time)},
       {"duration_seconds",
        recording.duration ? json::value(rounded_seconds(*recording.duration)) : json::value()},
@@ -191,11 +196,11 @@ json::object to_json(const FollowStatus& status) {
   };
 }
 
-json::object formats_json() {
+json::object formats_json(container::Format by_default) {
   using container::Format;
   return {
       {"success", true},
-      {"default", container::to_string(Format::mpegts)},
+      {"default", container::to_string(by_default)},
       {"formats",
        json::array{
            format_json(Format::mpegts, "plays up to the last complete frame", "complete immediately"),
@@ -226,6 +231,10 @@ HttpResponse error_response(int status, std::string_view message, std::string_vi
   json::object body{{"success", false}, {"error", message}};
   if (!field.empty()) body["field"] = field;
   return json_response(status, body);
+}
+
+HttpResponse error_response(const FieldError& error) {
+  return error_response(error.status, error.message, error.field);
 }
 
 HttpResponse error_response(const Error& error) {

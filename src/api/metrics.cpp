@@ -18,81 +18,42 @@ constexpr std::size_t state_count = std::to_underlying(recording::State::failed)
 constexpr std::array<std::string_view, webhook_outcome_count> webhook_outcome_names{"acted", "ignored",
                                                                                     "refused", "invalid"};
 
-struct FrameCounts {
-  std::uint64_t lost = 0;
-  std::uint64_t damaged = 0;
-  std::uint64_t filler = 0;
-};
+using recording::Totals;
 
-// All recordings of one mint id.
-struct Series {
-  std::string_view mint_id;
+// What is so now of the recordings with one label.
+struct Present {
+  std::string_view label;
   std::array<unsigned, state_count> states{};
   std::uint64_t file_size = 0;
   double write_rate = 0;
   double zero_packet_streak = 0;
-  double gap_seconds = 0;
-  std::array<recording::PacketCounts, 2> packets{};  // by media::Kind
-  std::array<FrameCounts, 2> frames{};
 
   void add(const recording::Status& status);
 };
 
-void add(recording::PacketCounts& sum, const recording::PacketCounts& counts) {
-  sum.expected += counts.expected;
-  sum.written += counts.written;
-  sum.lost += counts.lost;
-  sum.dropped += counts.dropped;
-  sum.pending += counts.pending;
-  sum.recovered += counts.recovered;
-  sum.recovered_nack += counts.recovered_nack;
-  sum.recovered_rtx += counts.recovered_rtx;
-  sum.recovered_red += counts.recovered_red;
-  sum.duplicates += counts.duplicates;
-  sum.late += counts.late;
-  for (std::size_t i = 0; i < sum.dropped_by.size(); ++i) sum.dropped_by[i] += counts.dropped_by[i];
-}
-
-void Series::add(const recording::Status& status) {
+void Present::add(const recording::Status& status) {
   ++states[std::to_underlying(status.state)];
   file_size += status.file_size_bytes;
   write_rate += status.write_rate;
   const bool live = status.state == recording::State::recording || status.state == recording::State::gap;
   if (live) zero_packet_streak = std::max(zero_packet_streak, to_seconds(status.since_last_packet));
-  gap_seconds += to_seconds(status.gap_time);
-  for (const recording::TrackStatus& track : status.tracks) {
-    api::add(packets[std::to_underlying(track.kind)], track.packets);
-    FrameCounts& sum = frames[std::to_underlying(track.kind)];
-    sum.lost += track.frames_lost;
-    sum.damaged += track.frames_damaged;
-    sum.filler += track.filler_frames;
-  }
 }
 
-struct Grouped {
-  std::vector<Series> series;
-  std::size_t omitted = 0;  // recordings under (other)
-};
+std::string_view label_of(const Totals::Series& series) {
+  return series.mint_id.empty() ? other : std::string_view(series.mint_id);
+}
 
-Grouped group(std::span<const recording::Status> active, std::size_t label_limit) {
-  Grouped grouped;
+// In the order in which the first recording of each began.
+std::vector<Present> group(std::span<const recording::Status> active, const Totals& totals) {
+  std::vector<Present> groups;
   std::unordered_map<std::string_view, std::size_t> places;
-  Series rest{.mint_id = other};
   for (const recording::Status& status : active) {
-    const auto place = places.find(status.mint_id);
-    if (place != places.end()) {
-      grouped.series[place->second].add(status);
-    } else if (grouped.series.size() < label_limit) {
-      places.emplace(status.mint_id, grouped.series.size());
-      grouped.series.push_back({.mint_id = status.mint_id});
-      grouped.series.back().add(status);
-    } else {
-      rest.add(status);
-      ++grouped.omitted;
-    }
+    const std::string_view label = label_of(totals.series_of(status.recording_id));
+    const auto [place, is_new] = places.emplace(label, groups.size());
+    if (is_new) groups.push_back({.label = label});
+    groups[place->second].add(status);
   }
-  if (grouped.omitted != 0) grouped.series.push_back(rest);
-  return grouped;
+  return groups;
 }
 
 class Page {
@@ -114,30 +75,35 @@ class Page {
 };
 
 // Mint ids, states and kinds hold nothing that must be escaped.
-std::string label(const Series& series) {
-  return fmt::format("{{mint_id=\"{}\"}}", series.mint_id);
+std::string mint_id(std::string_view label) {
+  return fmt::format("{{mint_id=\"{}\"}}", label);
 }
 
-void write_recordings(Page& page, const std::vector<Series>& all) {
+void write_recordings(Page& page, const std::vector<Present>& all) {
   page.family("recording_state", "gauge", "Recordings of the mint id that are in this state.");
-  for (const Series& series : all) {
+  for (const Present& present : all) {
     for (std::size_t state = 0; state < state_count; ++state) {
-      if (series.states[state] == 0) continue;
-      page.sample(series.states[state],
-                  fmt::format("{{mint_id=\"{}\",state=\"{}\"}}", series.mint_id,
+      if (present.states[state] == 0) continue;
+      page.sample(present.states[state],
+                  fmt::format("{{mint_id=\"{}\",state=\"{}\"}}", present.label,
                               recording::to_string(static_cast<recording::State>(state))));
     }
   }
   page.family("recording_file_size_bytes", "gauge", "Bytes in the files of the recording.");
-  for (const Series& series : all) page.sample(series.file_size, label(series));
+  for (const Present& present : all) page.sample(present.file_size, mint_id(present.label));
   page.family("recording_disk_write_rate", "gauge", "Bytes written during the last second.");
-  for (const Series& series : all) page.sample(series.write_rate, label(series));
+  for (const Present& present : all) page.sample(present.write_rate, mint_id(present.label));
   page.family("recording_zero_packet_streak", "gauge",
               "Seconds since an active recording last received a packet.");
-  for (const Series& series : all) page.sample(series.zero_packet_streak, label(series));
+  for (const Present& present : all) page.sample(present.zero_packet_streak, mint_id(present.label));
+}
+
+using SeriesList = std::vector<const Totals::Series*>;
+
+void write_gaps(Page& page, const SeriesList& all) {
   page.family("recording_gap_seconds_total", "counter",
               "Seconds of gaps in the timeline, including a current gap.");
-  for (const Series& series : all) page.sample(series.gap_seconds, label(series));
+  for (const Totals::Series* series : all) page.sample(series->gap_seconds, mint_id(label_of(*series)));
 }
 
 using Count = std::uint64_t recording::PacketCounts::*;
@@ -145,40 +111,40 @@ using Count = std::uint64_t recording::PacketCounts::*;
 constexpr std::array kinds{media::Kind::audio, media::Kind::video};
 
 // `more`: further labels, e.g. ",outcome=\"lost\"".
-std::string labels(const Series& series, media::Kind kind, std::string_view more = {}) {
-  return fmt::format("{{mint_id=\"{}\",kind=\"{}\"{}}}", series.mint_id, media::to_string(kind), more);
+std::string labels(const Totals::Series& series, media::Kind kind, std::string_view more = {}) {
+  return fmt::format("{{mint_id=\"{}\",kind=\"{}\"{}}}", label_of(series), media::to_string(kind), more);
 }
 
-void write_packets(Page& page, const std::vector<Series>& all, Count count, std::string_view more = {}) {
-  for (const Series& series : all) {
+void write_packets(Page& page, const SeriesList& all, Count count, std::string_view more = {}) {
+  for (const Totals::Series* series : all) {
     for (const media::Kind kind : kinds)
-      page.sample(series.packets[std::to_underlying(kind)].*count, labels(series, kind, more));
+      page.sample(series->packets[std::to_underlying(kind)].*count, labels(*series, kind, more));
   }
 }
 
-void write_drops(Page& page, const std::vector<Series>& all) {
+void write_drops(Page& page, const SeriesList& all) {
   page.family("recording_packets_dropped_total", "counter",
               "Packets dropped, by cause; a cause that never occurred has no sample.");
-  for (const Series& series : all) {
+  for (const Totals::Series* series : all) {
     for (const media::Kind kind : kinds) {
-      const auto& dropped = series.packets[std::to_underlying(kind)].dropped_by;
+      const auto& dropped = series->packets[std::to_underlying(kind)].dropped_by;
       for (std::size_t i = 0; i < dropped.size(); ++i) {
         if (dropped[i] == 0) continue;
         page.sample(dropped[i],
-                    labels(series, kind, fmt::format(",cause=\"{}\"", recording::drop_cause_name(i))));
+                    labels(*series, kind, fmt::format(",cause=\"{}\"", recording::drop_cause_name(i))));
       }
     }
   }
 }
 
-void write_frames(Page& page, const std::vector<Series>& all, std::uint64_t FrameCounts::* count) {
-  for (const Series& series : all) {
+void write_frames(Page& page, const SeriesList& all, std::uint64_t Totals::Frames::* count) {
+  for (const Totals::Series* series : all) {
     for (const media::Kind kind : kinds)
-      page.sample(series.frames[std::to_underlying(kind)].*count, labels(series, kind));
+      page.sample(series->frames[std::to_underlying(kind)].*count, labels(*series, kind));
   }
 }
 
-void write_packets(Page& page, const std::vector<Series>& all) {
+void write_packets(Page& page, const SeriesList& all) {
   using recording::PacketCounts;
   page.family("recording_packets_total", "counter",
               "Packets that were written, lost or dropped, by outcome.");
@@ -202,13 +168,13 @@ void write_packets(Page& page, const std::vector<Series>& all) {
   write_packets(page, all, &PacketCounts::late);
   write_drops(page, all);
   page.family("recording_frames_lost_total", "counter", "Frames that were never completed.");
-  write_frames(page, all, &FrameCounts::lost);
+  write_frames(page, all, &Totals::Frames::lost);
   page.family("recording_frames_damaged_total", "counter",
               "Frames between a lost frame and the next key frame.");
-  write_frames(page, all, &FrameCounts::damaged);
+  write_frames(page, all, &Totals::Frames::damaged);
   page.family("recording_frames_filler_total", "counter",
               "Frames of silence or repeated pictures that Holdfast inserted.");
-  write_frames(page, all, &FrameCounts::filler);
+  write_frames(page, all, &Totals::Frames::filler);
 }
 
 void write_latency(Page& page, std::string_view name, std::string_view help,
@@ -287,17 +253,21 @@ void write_archive(Page& page, const ArchiveMetrics& archive) {
 
 }  // namespace
 
-std::string render_metrics(std::span<const recording::Status> active, const ProcessMetrics& process,
-                           std::size_t label_limit) {
-  const Grouped grouped = group(active, label_limit);
+std::string render_metrics(std::span<const recording::Status> active, const Totals& totals,
+                           const ProcessMetrics& process) {
+  const std::vector<Present> groups = group(active, totals);
+  const SeriesList series = totals.series();
   Page page;
   page.family("recording_active", "gauge", "Recordings that are waiting, connecting, recording or in a gap.");
   page.sample(std::ranges::count_if(active, recording::is_active, &recording::Status::state));
   page.family("recording_metrics_omitted", "gauge",
               "Recordings that are counted together as mint_id=\"(other)\".");
-  page.sample(grouped.omitted);
-  write_recordings(page, grouped.series);
-  write_packets(page, grouped.series);
+  page.sample(std::ranges::count_if(active, [&](const recording::Status& status) {
+    return totals.series_of(status.recording_id).mint_id.empty();
+  }));
+  write_recordings(page, groups);
+  write_gaps(page, series);
+  write_packets(page, series);
   write_latency(page, "recording_write_latency_microseconds",
                 "Time from the commit of a frame until it is in the file, for all recordings.",
                 process.write_latency);

@@ -32,6 +32,16 @@ recording::Status recording_of(std::string mint_id, std::uint64_t size) {
   return status;
 }
 
+// The page while these are active, the first ones longest.
+std::string render(std::vector<recording::Status> active, const ProcessMetrics& process = {}) {
+  recording::Totals totals(10);
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    active[i].recording_id = std::to_string(i);
+    totals.update(active[i]);
+  }
+  return render_metrics(active, totals, process);
+}
+
 // The samples of a page by name and labels. Checks the text format's own rules on the way.
 std::map<std::string, double> parse(const std::string& page) {
   static const std::regex sample_line(
@@ -62,7 +72,7 @@ std::map<std::string, double> parse(const std::string& page) {
 TEST(Metrics, show_each_recording_by_its_mint_id) {
   ProcessMetrics process;
   process.memory_bytes = 40'000'000;
-  auto samples = parse(render_metrics(std::vector{recording_of("a", 7), recording_of("b", 8)}, process, 10));
+  auto samples = parse(render({recording_of("a", 7), recording_of("b", 8)}, process));
   EXPECT_EQ(samples.at("recording_active"), 2);
   EXPECT_EQ(samples.at("recording_memory_usage_mb"), 40);
   EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"a\"}"), 7);
@@ -74,7 +84,7 @@ TEST(Metrics, show_each_recording_by_its_mint_id) {
 }
 
 TEST(Metrics, say_what_recovered_packets_and_why_they_were_dropped) {
-  auto samples = parse(render_metrics(std::vector{recording_of("a", 0), recording_of("a", 0)}, {}, 10));
+  auto samples = parse(render({recording_of("a", 0), recording_of("a", 0)}));
   EXPECT_EQ(samples.at(R"(recording_packets_recovered_total{mint_id="a",kind="video",by="rtx"})"), 4);
   EXPECT_EQ(samples.at(R"(recording_packets_recovered_total{mint_id="a",kind="video",by="red"})"), 0);
   EXPECT_EQ(samples.at(R"(recording_packets_dropped_total{mint_id="a",kind="video",cause="incomplete"})"), 6);
@@ -84,7 +94,7 @@ TEST(Metrics, say_what_recovered_packets_and_why_they_were_dropped) {
 }
 
 TEST(Metrics, packets_add_up_by_outcome) {
-  auto samples = parse(render_metrics(std::vector{recording_of("a", 0)}, {}, 10));
+  auto samples = parse(render({recording_of("a", 0)}));
   const auto total = [&](const std::string& outcome) {
     return samples.at("recording_packets_total{mint_id=\"a\",kind=\"video\",outcome=\"" + outcome + "\"}");
   };
@@ -95,7 +105,7 @@ TEST(Metrics, packets_add_up_by_outcome) {
 }
 
 TEST(Metrics, recordings_of_one_mint_id_are_added_up) {
-  auto samples = parse(render_metrics(std::vector{recording_of("a", 7), recording_of("a", 8)}, {}, 10));
+  auto samples = parse(render({recording_of("a", 7), recording_of("a", 8)}));
   EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"a\"}"), 15);
   EXPECT_EQ(samples.at("recording_state{mint_id=\"a\",state=\"recording\"}"), 2);
 }
@@ -104,7 +114,7 @@ TEST(Metrics, mint_ids_over_the_limit_are_added_up_as_other) {
   std::vector<recording::Status> many;
   many.reserve(1000);
   for (int i = 0; i < 1000; ++i) many.push_back(recording_of("m" + std::to_string(i), 1));
-  const std::string page = render_metrics(many, {}, 10);
+  const std::string page = render(many);
   auto samples = parse(page);
   EXPECT_EQ(samples.at("recording_active"), 1000);
   EXPECT_EQ(samples.at("recording_file_size_bytes{mint_id=\"(other)\"}"), 990);
@@ -116,9 +126,7 @@ TEST(Metrics, mint_ids_over_the_limit_are_added_up_as_other) {
 TEST(Metrics, a_stream_that_is_waited_for_has_no_packet_streak) {
   auto waiting = recording_of("a", 0);
   waiting.state = recording::State::waiting;
-  EXPECT_EQ(
-      parse(render_metrics(std::vector{waiting}, {}, 10)).at("recording_zero_packet_streak{mint_id=\"a\"}"),
-      0);
+  EXPECT_EQ(parse(render({waiting})).at("recording_zero_packet_streak{mint_id=\"a\"}"), 0);
 }
 
 TEST(Metrics, the_latency_histogram_is_cumulative) {
@@ -128,7 +136,7 @@ TEST(Metrics, the_latency_histogram_is_cumulative) {
   process.write_latency.counts.back() = 1;
   process.write_latency.count = 8;
   process.write_latency.sum_us = 12'345;
-  auto samples = parse(render_metrics({}, process, 10));
+  auto samples = parse(render({}, process));
   const std::string name = "recording_write_latency_microseconds";
   EXPECT_EQ(samples.at(name + "_bucket{le=\"100\"}"), 5);
   EXPECT_EQ(samples.at(name + "_bucket{le=\"250\"}"), 7);
@@ -141,7 +149,7 @@ TEST(Metrics, the_latency_histogram_is_cumulative) {
 TEST(Metrics, follows_are_counted_by_state_and_outcome) {
   ProcessMetrics process;
   process.follows = {.streams = {7, 2, 1}, .checks = {4, 3, 2, 1}, .webhooks = {5, 6, 7, 8}};
-  auto samples = parse(render_metrics({}, process, 10));
+  auto samples = parse(render({}, process));
   EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"watching\"}"), 7);
   EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"recording\"}"), 2);
   EXPECT_EQ(samples.at("holdfast_followed_streams{state=\"error\"}"), 1);
@@ -157,7 +165,7 @@ TEST(Metrics, load_is_shown_by_thread_and_refusals_by_what_was_full) {
   process.load.processors = 0.375;
   process.load.disk_wait = std::chrono::milliseconds(1500);
   process.refused[std::to_underlying(recording::Resource::transcoder)] = 3;
-  auto samples = parse(render_metrics({}, process, 10));
+  auto samples = parse(render({}, process));
   EXPECT_EQ(samples.at("holdfast_worker_load{worker=\"0\"}"), 0.25);
   EXPECT_EQ(samples.at("holdfast_worker_load{worker=\"1\"}"), 0.75);
   EXPECT_EQ(samples.at("holdfast_transcoder_load{worker=\"0\"}"), 0.5);
@@ -171,7 +179,7 @@ TEST(Metrics, load_is_shown_by_thread_and_refusals_by_what_was_full) {
 TEST(Metrics, retention_says_what_it_removed_and_what_it_cannot_meet) {
   ProcessMetrics process;
   process.archive = {.removed = {3, 2, 1}, .removed_bytes = 77, .missed = {false, false, true}};
-  auto samples = parse(render_metrics({}, process, 10));
+  auto samples = parse(render({}, process));
   EXPECT_EQ(samples.at("holdfast_recordings_removed_total{reason=\"keep_days\"}"), 3);
   EXPECT_EQ(samples.at("holdfast_recordings_removed_total{reason=\"keep_free\"}"), 1);
   EXPECT_EQ(samples.at("holdfast_removed_bytes_total"), 77);

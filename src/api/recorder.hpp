@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "recording/admission.hpp"
 #include "recording/status.hpp"
+#include "recording/totals.hpp"
 #include "storage/file_writer.hpp"
 
 namespace holdfast::api {
@@ -84,6 +85,8 @@ class Recorder {
   virtual void mark(std::string mint_id, std::string text, MarkReply reply) = 0;
 
   virtual ProcessMetrics metrics() const = 0;
+  // Brought up to date by the call.
+  virtual const recording::Totals& totals() = 0;
   virtual Readiness readiness() const = 0;
 };
 

@@ -99,7 +99,7 @@ std::string_view explain(Readiness readiness) {
 
 Router::Router(Options options, Recorder& recorder, Follows& follows, whip::Endpoint& whip)
     : livekit_url_(std::move(options.livekit_url)),
-      metrics_label_limit_(options.metrics_label_limit),
+      default_format_(options.default_format),
       guard_(std::move(options.guard)),
       recorder_(recorder),
       follows_(follows),
@@ -176,7 +176,7 @@ void Router::route_api(const IncomingRequest& request, HttpReply reply) {
   if (path == "/api/recordings") return recordings(request, std::move(reply));
   if (refuse_query()) return reply(error_response(400, no_query));
   if (path == "/api/recording/active") return reply(active());
-  if (path == "/api/recording/formats") return reply(json_response(200, formats_json()));
+  if (path == "/api/recording/formats") return reply(json_response(200, formats_json(default_format_)));
   const auto mint_id = percent_decode(*status_of);
   if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(*status_of));
   reply(status(*mint_id));
@@ -379,7 +379,7 @@ HttpResponse Router::metrics() const {
   process.follows = follows_.follow_metrics();
   return {200,
           {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-          render_metrics(recorder_.active(), process, metrics_label_limit_)};
+          render_metrics(recorder_.active(), recorder_.totals(), process)};
 }
 
 }  // namespace holdfast::api

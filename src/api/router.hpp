@@ -22,7 +22,7 @@ class Router {
     Guard::Options guard;
     // A request may name another server than this one only if it brings a token: ours are not for strangers.
     std::string livekit_url;
-    std::size_t metrics_label_limit = 200;
+    container::Format default_format = container::Format::mpegts;
   };
 
   Router(Options options, Recorder& recorder, Follows& follows, whip::Endpoint& whip);
@@ -52,7 +52,7 @@ class Router {
   HttpResponse metrics() const;
 
   const std::string livekit_url_;
-  const std::size_t metrics_label_limit_;
+  const container::Format default_format_;
   const Guard guard_;
   Recorder& recorder_;
   Follows& follows_;

@@ -89,6 +89,10 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     reply(std::vector{"r-" + mint_id});
   }
   ProcessMetrics metrics() const override { return {}; }
+  const recording::Totals& totals() override {
+    for (const recording::Status& status : active()) totals_.update(status);
+    return totals_;
+  }
   Readiness readiness() const override { return ready; }
 
   void offer(whip::Offer offer, AnswerReply reply) override {
@@ -109,6 +113,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
 
  private:
   std::map<std::string, recording::Status> recordings_;
+  recording::Totals totals_{10};
 };
 
 // Follows in memory.
@@ -198,8 +203,9 @@ class RouterTest : public testing::Test {
   SmallFollows follows_;
   SeededRandom random_{1};
   whip::Endpoint whip_{recorder_, random_};
-  Router router_{
-      {.guard = {}, .livekit_url = "wss://ours", .metrics_label_limit = 10}, recorder_, follows_, whip_};
+  Router::Options options_{
+      .guard = {}, .livekit_url = "wss://ours", .default_format = container::Format::mp4};
+  Router router_{options_, recorder_, follows_, whip_};
 };
 
 TEST_F(RouterTest, SplitsWhatRuns) {
@@ -529,6 +535,7 @@ TEST_F(RouterTest, a_marker_says_in_which_recordings_it_is) {
 
 TEST_F(RouterTest, formats_are_those_that_can_be_asked_for) {
   const Answer answer = get("/api/recording/formats");
+  EXPECT_EQ(answer.text("default"), "mp4");  // as configured
   ASSERT_EQ(answer.body.at("formats").as_array().size(), 3U);
   for (const auto& format : answer.body.at("formats").as_array()) {
     const std::string name(format.at("format").as_string());

@@ -25,20 +25,20 @@ inline constexpr std::uint64_t least_part_size = std::uint64_t{1} << 20;
 // What POST /api/recording/start asks for. Every field has been checked; what is not given is the
 // configuration's affair.
 struct StartRequest {
-  std::string mint_id;
-  std::optional<container::Format> format;
-  std::optional<recording::AudioMode> audio;
-  std::optional<recording::VideoQuality> video_quality;
-  std::optional<recording::DamageMode> damage;
-  std::string participant;  // identity, UTF-8 without control characters, at most 256 bytes; empty: any
+  std::string mint_id{};
+  std::optional<container::Format> format{};
+  std::optional<recording::AudioMode> audio{};
+  std::optional<recording::VideoQuality> video_quality{};
+  std::optional<recording::DamageMode> damage{};
+  std::string participant{};  // identity, UTF-8 without control characters, at most 256 bytes; empty: any
   Participants participants = Participants::one;
-  std::string livekit_url;  // ws or wss; empty: the configured one
+  std::string livekit_url{};  // ws or wss; empty: the configured one
   std::string
-      token;  // visible ASCII, at most 16 KiB; empty: one of our own making, or from the token endpoint
-  std::optional<Duration> gap_limit;      // 0: never; else 1 s or more
-  std::optional<Duration> mute_limit;     // 0: never; else 1 s or more
-  std::optional<Duration> part_duration;  // 0: never; else 1 s or more
-  std::optional<ByteSize> part_size;      // 0: never; else least_part_size or more
+      token{};  // visible ASCII, at most 16 KiB; empty: one of our own making, or from the token endpoint
+  std::optional<Duration> gap_limit{};      // 0: never; else 1 s or more
+  std::optional<Duration> mute_limit{};     // 0: never; else 1 s or more
+  std::optional<Duration> part_duration{};  // 0: never; else 1 s or more
+  std::optional<ByteSize> part_size{};      // 0: never; else least_part_size or more
 };
 
 // What is wrong with a request body, and with which of its fields.

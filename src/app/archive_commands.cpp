@@ -26,7 +26,7 @@ void print_removal(std::string_view verb, const storage::RecordingSummary& recor
 }
 
 // False: an error was said.
-bool remove_all(storage::Disk& disk, const std::string& folder, const archive::RetentionPlan& plan) {
+bool remove_all(Disk& disk, const std::string& folder, const archive::RetentionPlan& plan) {
   auto remover = archive::Remover::open(disk, folder, io::read_wall_clock());
   if (!remover) return complain(remover.error()) == 0;
   if (remover->finished() > 0) fmt::print("completed {} interrupted deletions\n", remover->finished());

@@ -6,7 +6,7 @@
 #include "archive/removal.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
-#include "storage/append_to_journal.hpp"
+#include "journal/append.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -15,7 +15,7 @@ constexpr Duration interval = std::chrono::minutes(1);
 
 }  // namespace
 
-Archivist::Archivist(const Config& config, io::ControlLoop& control, storage::Disk& disk, InHand in_hand)
+Archivist::Archivist(const Config& config, io::ControlLoop& control, Disk& disk, InHand in_hand)
     : limits_(config.retention),
       folder_(config.recordings),
       control_(control),
@@ -86,7 +86,7 @@ Result<void> Archivist::set_protection(const std::string& recording_id, api::Pro
                   "{} is being recorded by another process; send the request to that process", recording_id);
     }
     if (recording.is_protected == on) continue;
-    auto noted = storage::append_to_journal(disk_, recording.journal_path, storage::ProtectEvent{on}, now);
+    auto noted = journal::append(disk_, recording.journal_path, journal::ProtectEvent{on}, now);
     if (!noted) return noted;
     log::info("{}: {}", recording_id, on ? "protected" : "no longer protected");
   }

@@ -22,7 +22,7 @@ class Archivist {
   using InHand = std::function<std::vector<std::string>()>;
 
   // `control` and `disk` outlive it.
-  Archivist(const Config& config, io::ControlLoop& control, storage::Disk& disk, InHand in_hand);
+  Archivist(const Config& config, io::ControlLoop& control, Disk& disk, InHand in_hand);
   ~Archivist();
 
   // Brings the catalog in line with the folder and removes what must go, now and each minute.
@@ -47,7 +47,7 @@ class Archivist {
   const archive::RetentionLimits limits_;
   const std::string folder_;
   io::ControlLoop& control_;
-  storage::Disk& disk_;
+  Disk& disk_;
   const InHand in_hand_;
   api::ArchiveMetrics metrics_;
   bool keeps_ = false;

@@ -50,7 +50,7 @@ Result<void> run_export(const std::string& path) {
 }
 
 // Whoever looks whether the recording is active has its journal's lock for an instant.
-Result<void> note_faststart(storage::Disk& disk, const std::string& path, const std::string& recording_id) {
+Result<void> note_faststart(Disk& disk, const std::string& path, const std::string& recording_id) {
   constexpr auto pause = std::chrono::milliseconds(20);
   constexpr int tries = 100;
   const std::filesystem::path file(path);

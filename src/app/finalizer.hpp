@@ -10,13 +10,13 @@ namespace holdfast::app {
 class ChildFinalizer final : public Finalizer {
  public:
   // `control` and `disk` outlive it.
-  ChildFinalizer(Executor& control, storage::Disk& disk) : control_(control), disk_(disk) {}
+  ChildFinalizer(Executor& control, Disk& disk) : control_(control), disk_(disk) {}
   void make_faststart(std::string path, std::string recording_id,
                       std::move_only_function<void(Result<void>)> reply) override;
 
  private:
   Executor& control_;
-  storage::Disk& disk_;
+  Disk& disk_;
   io::StorageThread thread_;
 };
 

@@ -85,7 +85,7 @@ FollowFile::Loaded read_all(std::string_view text) {
 
 }  // namespace
 
-FollowFile::FollowFile(storage::Disk& disk, const std::string& recordings)
+FollowFile::FollowFile(Disk& disk, const std::string& recordings)
     : disk_(disk), folder_(recordings + "/.holdfast"), path_(folder_ + "/follows.json") {}
 
 Result<FollowFile::Loaded> FollowFile::load(WallTime now) {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "api/start_request.hpp"
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
 
 namespace holdfast::app {
 
@@ -29,7 +29,7 @@ class FollowFile {
   };
 
   // `disk` outlives the file.
-  FollowFile(storage::Disk& disk, const std::string& recordings);
+  FollowFile(Disk& disk, const std::string& recordings);
 
   // No file is no follows. One that cannot be made sense of is renamed, never overwritten; what can be read
   // of it is loaded. Errors: io (it cannot be read, or not be kept aside), conflict (another process has it).
@@ -40,10 +40,10 @@ class FollowFile {
  private:
   Result<void> take_lock();
 
-  storage::Disk& disk_;
+  Disk& disk_;
   const std::string folder_;
   const std::string path_;
-  std::unique_ptr<storage::File> lock_;  // once there are follows, or were
+  std::unique_ptr<File> lock_;  // once there are follows, or were
 };
 
 }  // namespace holdfast::app

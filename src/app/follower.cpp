@@ -30,11 +30,11 @@ follow::FollowList::Options list_options(const Config& config) {
 }
 
 follow::EndedBy ended_by(const recording::Status& status) {
-  if (status.end_reason == "stopped") return follow::EndedBy::hand;
-  const bool fell_silent = status.end_reason == "gap_limit" || status.end_reason == "mute_limit";
-  const bool empty = fell_silent && status.output_paths.empty();
-  const bool failed = status.state == recording::State::failed;
-  return failed || empty ? follow::EndedBy::fruitless : follow::EndedBy::itself;
+  using Reason = journal::EndReason;
+  if (status.end_reason == Reason::stopped) return follow::EndedBy::hand;
+  const bool silent = status.end_reason == Reason::gap_limit || status.end_reason == Reason::mute_limit;
+  const bool fruitless = status.state == recording::State::failed || (silent && status.output_paths.empty());
+  return fruitless ? follow::EndedBy::fruitless : follow::EndedBy::itself;
 }
 
 follow::Check trouble(const livekit::AskLater& later) {
@@ -44,8 +44,8 @@ follow::Check trouble(const livekit::AskLater& later) {
 
 }  // namespace
 
-Result<std::unique_ptr<Follower>> Follower::create(const Config& config, io::ControlLoop& control,
-                                                   storage::Disk& disk, api::Recorder& recorder) {
+Result<std::unique_ptr<Follower>> Follower::create(const Config& config, io::ControlLoop& control, Disk& disk,
+                                                   api::Recorder& recorder) {
   std::unique_ptr<Follower> follower(new Follower(config, control, disk, recorder));
   if (!config.token_endpoint.url.empty()) {
     auto endpoint = livekit::TokenEndpoint::create(config.token_endpoint);
@@ -61,8 +61,7 @@ Result<std::unique_ptr<Follower>> Follower::create(const Config& config, io::Con
   return follower;
 }
 
-Follower::Follower(const Config& config, io::ControlLoop& control, storage::Disk& disk,
-                   api::Recorder& recorder)
+Follower::Follower(const Config& config, io::ControlLoop& control, Disk& disk, api::Recorder& recorder)
     : config_(config),
       control_(control),
       recorder_(recorder),

@@ -31,8 +31,8 @@ class Follower final : public api::Follows {
  public:
   // `control`, `disk` and `recorder` outlive the follower. Loads the file and begins to look. Errors: invalid
   // (settings), io (the file of follows).
-  static Result<std::unique_ptr<Follower>> create(const Config& config, io::ControlLoop& control,
-                                                  storage::Disk& disk, api::Recorder& recorder);
+  static Result<std::unique_ptr<Follower>> create(const Config& config, io::ControlLoop& control, Disk& disk,
+                                                  api::Recorder& recorder);
 
   void follow(api::StartRequest request, FollowReply reply) override;
   void unfollow(std::string_view mint_id, DoneReply reply) override;
@@ -55,7 +55,7 @@ class Follower final : public api::Follows {
     std::move_only_function<void(Result<void>)> done;
   };
 
-  Follower(const Config& config, io::ControlLoop& control, storage::Disk& disk, api::Recorder& recorder);
+  Follower(const Config& config, io::ControlLoop& control, Disk& disk, api::Recorder& recorder);
   Result<void> load();
 
   void arm();

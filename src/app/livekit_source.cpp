@@ -140,7 +140,7 @@ void LivekitSource::end(livekit::Outcome outcome, const std::string& why) {
   const bool has_nothing = !task_.started() && (refused || watcher_ == nullptr);
   if (has_nothing) return task_.fail(why);
   if (refused) task_.warn(why);
-  task_.finish(refused ? "refused" : "stream_ended", {});
+  task_.finish(refused ? journal::EndReason::refused : journal::EndReason::stream_ended, {});
 }
 
 }  // namespace holdfast::app

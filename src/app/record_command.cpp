@@ -97,7 +97,9 @@ int run_record(const Config& given, const RecordOptions& options) {
   if (!options.quiet) fmt::print(stderr, "\n");
 
   std::promise<void> drained;
-  control.post([&] { (*service)->drain(Service::Drain::for_good, "stopped", [&] { drained.set_value(); }); });
+  control.post([&] {
+    (*service)->drain(Service::Drain::for_good, journal::EndReason::stopped, [&] { drained.set_value(); });
+  });
   const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;
   statuses = ask<std::vector<recording::Status>>(
       control, [&](auto& answer) { answer.set_value((*service)->status(request.mint_id)); });

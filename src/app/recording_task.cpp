@@ -13,7 +13,7 @@ RecordingTask::RecordingTask(Context context, recording::SessionOptions options)
   status_.mint_id = options_.output.mint_id;
   status_.format = options_.output.format;
   status_.start_time = options_.start_time;
-  if (options_.output.continues) status_.output_paths = options_.output.continues->files.part_paths;
+  if (options_.output.resume_point) status_.output_paths = options_.output.resume_point->files.part_paths;
 }
 
 RecordingTask::~RecordingTask() = default;
@@ -58,18 +58,18 @@ void RecordingTask::on_connection_lost(std::string why) {
   context_.on_connection_lost(*this, why);
 }
 
-void RecordingTask::on_limit(std::string reason) {
-  finish(std::move(reason), {});
+void RecordingTask::on_limit(journal::EndReason reason) {
+  finish(reason, {});
 }
 
-void RecordingTask::finish(std::string reason, StatusReply reply) {
+void RecordingTask::finish(journal::EndReason reason, StatusReply reply) {
   if (reply && ended()) {
     reply(status_);
     return;
   }
   if (reply) waiting_.push_back(std::move(reply));
   if (std::exchange(finishing_, true)) return;
-  reason_ = std::move(reason);
+  reason_ = reason;
   status_.state = recording::State::finalizing;
   if (!host_) {
     session_finished({status_, disk_}, {});
@@ -85,7 +85,7 @@ void RecordingTask::fail(std::string why) {
   log::error("{}: {}", status_.recording_id, why);
   failed_ = true;
   failure_ = std::move(why);
-  finish("failed", {});
+  finish(journal::EndReason::failed, {});
 }
 
 void RecordingTask::session_finished(SessionReport report, Result<void> result) {

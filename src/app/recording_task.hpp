@@ -61,7 +61,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
 
   // Ends it, with its files whole; later calls wait for the same end. Of an MP4 the reply does not wait for
   // the index: then the state is finalizing.
-  void finish(std::string reason, StatusReply reply);
+  void finish(journal::EndReason reason, StatusReply reply);
   // Ends it as failed, for people to read why. What was recorded so far is kept.
   void fail(std::string why);
 
@@ -79,7 +79,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
  private:
   void on_report(SessionReport report) override;
   void on_connection_lost(std::string why) override;
-  void on_limit(std::string reason) override;
+  void on_limit(journal::EndReason reason) override;
 
   void take(SessionReport report);
   void session_finished(SessionReport report, Result<void> result);
@@ -98,7 +98,7 @@ class RecordingTask final : public SessionObserver, public std::enable_shared_fr
   bool finishing_ = false;
   bool failed_ = false;
   std::string failure_;
-  std::string reason_;
+  journal::EndReason reason_ = journal::EndReason::unknown;
   std::vector<std::string> to_finalize_;
   std::vector<StatusReply> waiting_;
 };

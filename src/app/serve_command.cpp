@@ -34,7 +34,7 @@ api::Router::Options router_options(const Config& config) {
   options.guard.allowed_hosts = config.allowed_hosts;
   options.guard.allowed_origins = config.allowed_origins;
   options.livekit_url = config.livekit_url;
-  options.metrics_label_limit = config.metrics_label_limit;
+  options.default_format = config.format;
   return options;
 }
 
@@ -80,8 +80,9 @@ int run_serve(const Config& config) {
   control.post([&] {
     (*server)->stop();
     (*follower)->stop();
-    const auto drain = *signal == SIGTERM ? Service::Drain::to_be_resumed : Service::Drain::for_good;
-    (*service)->drain(drain, drain == Service::Drain::to_be_resumed ? "shutdown" : "stopped",
+    const bool to_be_resumed = *signal == SIGTERM;
+    (*service)->drain(to_be_resumed ? Service::Drain::to_be_resumed : Service::Drain::for_good,
+                      to_be_resumed ? journal::EndReason::shutdown : journal::EndReason::stopped,
                       [&] { drained.set_value(); });
   });
   const bool whole = drained.get_future().wait_for(drain_limit) == std::future_status::ready;

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "app/session_options.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/clock.hpp"
@@ -56,7 +57,7 @@ struct Service::Entry final : LivekitSource::Watcher {
   std::string whip_session;               // WHIP only
   bool whip_connected = false;
   bool awaits_publisher = false;  // WHIP: gone on with after a restart, nobody has come yet
-  RunningFiles::Hold running;     // so that nobody else goes on with it
+  RunRecords::Lock run_record;    // so that nobody else goes on with it
   std::set<std::string> refused;  // a watcher's: participants for whom there was no room
 };
 
@@ -83,7 +84,8 @@ Service::Service(const Config& config, io::ControlLoop& control, MediaThreads& m
       disk_check_(control),
       load_meter_(control, media),
       admission_(config.admission_limit),
-      retry_(control) {}
+      retry_(control),
+      totals_(config.metrics_label_limit) {}
 
 Service::~Service() = default;
 
@@ -145,7 +147,7 @@ Result<void> Service::admit(std::string_view mint_id, const recording::SessionOp
 
 recording::SessionOptions Service::session_options(const api::StartRequest& request,
                                                    std::string_view participant_suffix) {
-  recording::SessionOptions options;
+  recording::SessionOptions options = make_session_options(request, config_);
   options.start_time = io::read_wall_clock();
   // File names have milliseconds: a mint id that starts twice within one takes the next.
   const auto name = [&] {
@@ -161,25 +163,6 @@ recording::SessionOptions Service::session_options(const api::StartRequest& requ
   while (taken(options.output.recording_id)) {
     options.start_time += 1ms;
     options.output.recording_id = name();
-  }
-  options.output.directory = config_.recordings;
-  options.output.mint_id = request.mint_id;
-  options.output.format = request.format.value_or(config_.format);
-  options.output.audio = request.audio.value_or(config_.audio);
-  options.output.fill = config_.fill ? media::Fill::on : media::Fill::off;
-  options.output.track_wait = config_.track_wait;
-  options.output.part_duration = request.part_duration.value_or(config_.part_duration);
-  options.output.part_size = request.part_size.value_or(config_.part_size).bytes;
-  options.output.hold_off = config_.recovery_window + 500ms;
-  options.recovery_window = config_.recovery_window;
-  options.damage = request.damage.value_or(config_.damage);
-  options.keyframe_interval = config_.keyframe_interval;
-  options.gap_limit = request.gap_limit.value_or(config_.gap_limit);
-  options.mute_limit = request.mute_limit.value_or(config_.mute_limit);
-  options.nack = recording::Nack::always;  // LiveKit; a WHIP publisher says what it answers
-  options.detours.policy = config_.ice_transport_policy;
-  for (const LinkTarget& target : config_.turn_servers) {
-    options.detours.servers.push_back({target, config_.turn_username, config_.turn_credential});
   }
   return options;
 }
@@ -218,7 +201,8 @@ void Service::start(api::StartRequest request, StatusReply reply) {
   start(request, watches ? Admit::granted : Admit::asked, std::move(reply));
 }
 
-void Service::start(const api::StartRequest& request, Admit admit, StatusReply reply) {
+void Service::start(const api::StartRequest& asked, Admit admit, StatusReply reply) {
+  const api::StartRequest request = complete(asked, config_);
   if (Entry* running = find_active(request.mint_id)) {
     // A WHIP stream that is live but not recorded yet waits for just this.
     if (!running->whip_session.empty() && running->task->status().state == recording::State::waiting) {
@@ -251,7 +235,7 @@ void Service::start(const api::StartRequest& request, Admit admit, StatusReply r
   Entry& entry = add(std::move(options));
   entry.watches = request.participants == api::Participants::all;
   entry.request = request;
-  remember(entry, entry.watches ? RunningRecording::Source::watch : RunningRecording::Source::livekit);
+  remember(entry, entry.watches ? RunRecord::Source::watch : RunRecord::Source::livekit);
   follow_room(entry, request, std::move(*access));
   reply(entry.task->status());
 }
@@ -262,11 +246,10 @@ void Service::follow_room(Entry& entry, const api::StartRequest& request, liveki
   options.room.mode = entry.watches ? livekit::RoomMode::watch : livekit::RoomMode::record;
   options.room.participant = request.participant;
   options.room.track_wait = config_.track_wait;
-  const auto quality = request.video_quality ? request.video_quality : config_.video_quality;
-  if (quality) options.room.quality = to_quality(*quality);
+  options.room.quality = to_quality(*request.video_quality);
   options.wait_limit = config_.wait_limit;
   // Of one that goes on, the gap's limit says how long.
-  if (entry.task->options().output.continues)
+  if (entry.task->options().output.resume_point)
     options.wait_limit = std::max(options.wait_limit, resume_patience);
   entry.source =
       std::make_unique<LivekitSource>(LivekitSource::Context{control_, http_, random_}, std::move(options),
@@ -275,12 +258,12 @@ void Service::follow_room(Entry& entry, const api::StartRequest& request, liveki
 }
 
 void Service::take_over() {
-  running_ = std::make_unique<RunningFiles>(media_.disk(), config_.recordings);
-  Inheritance left =
-      take_inheritance(media_.disk(), *running_, {config_.recordings, config_.resume, config_.resume_limit},
-                       io::read_wall_clock());
-  for (Inheritance::Resumable& recording : left.resumable) resume(std::move(recording));
-  for (const RunningRecording& recording : left.restarted) {
+  running_ = std::make_unique<RunRecords>(media_.disk(), config_.recordings);
+  RecoveryPlan left =
+      make_recovery_plan(media_.disk(), *running_, {config_.recordings, config_.resume, config_.resume_limit},
+                         io::read_wall_clock());
+  // Watches first: the recordings of their participants would be in their way.
+  for (const RunRecord& recording : left.restarted) {
     start(recording.request, Admit::granted, [&](const Result<recording::Status>& started) {
       if (!started) {
         log::error("{}: cannot restart the recording that was requested before the restart: {}",
@@ -288,50 +271,51 @@ void Service::take_over() {
       }
     });
   }
+  for (RecoveryPlan::Resumable& recording : left.resumable) resume(std::move(recording));
 }
 
-void Service::resume(Inheritance::Resumable resumable) {
-  auto& [running, hold, leftover] = resumable;
-  const api::StartRequest& request = running.request;
-  const bool whip = running.source == RunningRecording::Source::whip;
+void Service::resume(RecoveryPlan::Resumable resumable) {
+  auto& [record, lock, recovered] = resumable;
+  const api::StartRequest request = complete(record.request, config_);
+  const bool whip = record.source == RunRecord::Source::whip;
   auto access = whip ? Result<livekit::RoomAccess>(livekit::RoomAccess{}) : room_access(request);
   if (!access) {
-    log::error("{}: cannot resume: {}", running.recording_id, access.error().message);
-    forget(running.recording_id);
-    const auto closed = archive::close_leftover(leftover, io::read_wall_clock());
+    log::error("{}: cannot resume: {}", record.recording_id, access.error().message);
+    forget(record.recording_id);
+    const auto closed = archive::close_recovered(recovered, io::read_wall_clock());
     if (!closed) log::error("{}", closed.error().message);
     return;
   }
   auto options = session_options(request, {});
-  options.start_time = leftover.start_time;
-  options.output.recording_id = running.recording_id;
+  options.start_time = recovered.start_time;
+  options.output.recording_id = record.recording_id;
   if (whip) options.nack = recording::Nack::where_offered;
-  options.output.continues = recording::Continuation{.files = std::move(leftover.files),
-                                                     .first_pts = leftover.first_pts,
-                                                     .end_pts = leftover.end_pts,
-                                                     .end_wall = leftover.end_wall};
-  log::info("{}: resumed {:.1f} s after its last media; trimmed {} bytes of an incomplete frame",
-            running.recording_id, to_seconds(io::read_wall_clock() - leftover.end_wall), leftover.trimmed);
+  options.output.resume_point = recording::ResumePoint{.files = std::move(recovered.files),
+                                                       .first_pts = recovered.first_pts,
+                                                       .end_pts = recovered.end_pts,
+                                                       .end_wall = recovered.end_wall};
+  log::info("{}: resumed {:.1f} s after its last media{}", record.recording_id,
+            to_seconds(io::read_wall_clock() - recovered.end_wall), describe_trim(recovered.trimmed));
   Entry& entry = add(std::move(options));
   entry.request = request;
-  entry.running = std::move(hold);
+  entry.run_record = std::move(lock);
   entry.awaits_publisher = whip;
   entry.task->open(whip ? SessionHost::Port::shared : SessionHost::Port::own);
   if (!whip) follow_room(entry, request, std::move(*access));
 }
 
 // For a process that comes after us.
-void Service::remember(Entry& entry, RunningRecording::Source source) {
+void Service::remember(Entry& entry, RunRecord::Source source) {
   if (!running_) return;
-  RunningRecording running{entry.task->status().recording_id, source, entry.request};
-  running_thread_.post([this, running = std::move(running)] {
-    control_.post([this, id = running.recording_id, saved = running_->save(running)] {
+  RunRecord record{entry.task->status().recording_id, source, entry.request};
+  running_thread_.post([this, record = std::move(record)] {
+    control_.post([this, id = record.recording_id, saved = running_->save(record)] {
       const auto of =
           std::ranges::find(entries_, id, [](const auto& each) { return each->task->status().recording_id; });
       if (!saved) {
         log::warn("{}: will not be resumed after a restart: {}", id, saved.error().message);
       } else if (of != entries_.end()) {
-        (*of)->running = *saved;
+        (*of)->run_record = *saved;
       }
     });
   });
@@ -372,7 +356,7 @@ void Service::start_participant(const api::StartRequest& request, const std::str
   entry.request = one;
   log::info("{}: recording participant {} as {}", request.mint_id, identity,
             entry.task->status().recording_id);
-  remember(entry, RunningRecording::Source::livekit);
+  remember(entry, RunRecord::Source::livekit);
   follow_room(entry, one, std::move(*access));
 }
 
@@ -424,7 +408,7 @@ void Service::stop(std::string_view mint_id, StatusListReply reply) {
   gathering->missing = gathering->tasks.size();
   gathering->limit.start(stop_limit, [gathering] { gathering->finish(); });
   for (const auto& task : std::vector(gathering->tasks)) {
-    task->finish("stopped", [gathering](const Result<recording::Status>&) {
+    task->finish(journal::EndReason::stopped, [gathering](const Result<recording::Status>&) {
       if (--gathering->missing > 0) return;
       gathering->limit.cancel();
       gathering->finish();
@@ -483,7 +467,7 @@ void Service::protect(std::string recording_id, api::Protection protection, Prot
     return;
   }
   (*running)->task->host().note(
-      storage::ProtectEvent{protection == api::Protection::on},
+      journal::ProtectEvent{protection == api::Protection::on},
       [recording_id, reply = std::move(reply)](bool noted) mutable {
         if (noted) return reply({});
         reply(fail(ErrorCode::conflict, "{} has no file yet, or is ending; try again", recording_id));
@@ -501,7 +485,7 @@ void Service::mark(std::string mint_id, std::string text, MarkReply reply) {
     if (entry->task->status().mint_id != mint_id || !entry->task->is_open()) continue;
     ++gathering->missing;
     entry->task->host().note(
-        storage::MarkerEvent{text},
+        journal::MarkerEvent{text},
         [gathering, mint_id, id = entry->task->status().recording_id](bool noted) {
           if (noted) gathering->ids.push_back(id);
           if (--gathering->missing > 0) return;
@@ -530,6 +514,13 @@ api::ProcessMetrics Service::metrics() const {
   metrics.load = load_meter_.read();
   metrics.refused = refused_;
   return metrics;
+}
+
+const recording::Totals& Service::totals() {
+  for (const auto& entry : entries_) {
+    if (entry->task->active()) totals_.update(entry->task->status());
+  }
+  return totals_;
 }
 
 api::Readiness Service::readiness() const {
@@ -568,8 +559,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
                offer.mint_id));
     return;
   }
-  api::StartRequest request;
-  request.mint_id = offer.mint_id;
+  const api::StartRequest request = complete({.mint_id = offer.mint_id}, config_);
   if (entry == nullptr) {
     if (auto possible = check_start(request); !possible) {
       reply(std::unexpected(possible.error()));
@@ -584,7 +574,7 @@ void Service::offer(whip::Offer offer, AnswerReply reply) {
     }
     entry = &add(std::move(options));
     entry->request = request;
-    remember(*entry, RunningRecording::Source::whip);
+    remember(*entry, RunRecord::Source::whip);
     entry->task->open(SessionHost::Port::shared);
   }
   if (!entry->whip_session.empty() && on_whip_session_over) on_whip_session_over(entry->whip_session);
@@ -635,7 +625,7 @@ void Service::close(const std::string& session_id, DoneReply reply) {
     reply(fail(ErrorCode::not_found, "this WHIP session has ended"));
     return;
   }
-  entry->task->finish("stream_ended",
+  entry->task->finish(journal::EndReason::stream_ended,
                       [reply = std::move(reply)](const Result<recording::Status>&) mutable { reply({}); });
 }
 
@@ -656,12 +646,13 @@ void Service::on_session_over(RecordingTask& task) {
 void Service::on_ended(RecordingTask& task) {
   const recording::Status& status = task.status();
   const bool to_be_resumed =
-      draining_ && drain_ == Drain::to_be_resumed && status.end_reason == shutdown_reason;
+      draining_ && drain_ == Drain::to_be_resumed && status.end_reason == journal::EndReason::shutdown;
   if (!to_be_resumed) forget(status.recording_id);
   log::info("{}: {} ({}), {} bytes in {} files, {:.1f} s of media", status.recording_id,
-            recording::to_string(status.state), status.end_reason, status.file_size_bytes,
+            recording::to_string(status.state), to_string(status.end_reason.value()), status.file_size_bytes,
             status.output_paths.size(), to_seconds(status.duration));
   ended_disk_ += task.disk();
+  totals_.end(status);
   ended_.push_back(status);
   if (ended_.size() > max_remembered) ended_.pop_front();
   // Not from within what called us: the task's own function, or its source's.
@@ -682,7 +673,7 @@ void Service::say_goodbye(std::unique_ptr<Entry> entry) {
   timer->start(2 * livekit::Room::leave_timeout, [timer, entry = std::move(entry)] {});
 }
 
-void Service::drain(Drain drain, const std::string& reason, std::move_only_function<void()> drained) {
+void Service::drain(Drain drain, journal::EndReason reason, std::move_only_function<void()> drained) {
   draining_ = true;
   drain_ = drain;
   if (entries_.empty()) {

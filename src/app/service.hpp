@@ -11,12 +11,12 @@
 #include "app/archivist.hpp"
 #include "app/config.hpp"
 #include "app/finalizer.hpp"
-#include "app/inheritance.hpp"
 #include "app/livekit_source.hpp"
 #include "app/load_meter.hpp"
 #include "app/media_threads.hpp"
 #include "app/recording_task.hpp"
-#include "app/running_files.hpp"
+#include "app/recovery_plan.hpp"
+#include "app/run_records.hpp"
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
 #include "io/system_random.hpp"
@@ -47,6 +47,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void protect(std::string recording_id, api::Protection protection, ProtectReply reply) override;
   void mark(std::string mint_id, std::string text, MarkReply reply) override;
   api::ProcessMetrics metrics() const override;
+  const recording::Totals& totals() override;
   api::Readiness readiness() const override;
 
   void offer(whip::Offer offer, AnswerReply reply) override;
@@ -68,7 +69,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   void take_over();
   enum class Drain : std::uint8_t { for_good, to_be_resumed };
   // Takes no more, ends every recording, then calls back: all files are whole.
-  void drain(Drain drain, const std::string& reason, std::move_only_function<void()> drained);
+  void drain(Drain drain, journal::EndReason reason, std::move_only_function<void()> drained);
 
  private:
   struct Entry;
@@ -85,8 +86,8 @@ class Service final : public api::Recorder, public whip::Ingest {
   Result<livekit::RoomAccess> room_access(const api::StartRequest& request) const;
   Entry& add(recording::SessionOptions options);
   void follow_room(Entry& entry, const api::StartRequest& request, livekit::RoomAccess access);
-  void resume(Inheritance::Resumable resumable);
-  void remember(Entry& entry, RunningRecording::Source source);
+  void resume(RecoveryPlan::Resumable resumable);
+  void remember(Entry& entry, RunRecord::Source source);
   void forget(const std::string& recording_id);
   void start_participant(const api::StartRequest& request, const std::string& identity);
   void start_refused_participants();
@@ -105,9 +106,9 @@ class Service final : public api::Recorder, public whip::Ingest {
   io::SystemRandom random_;
   std::unique_ptr<livekit::TokenEndpoint> endpoint_;
   io::HttpClient http_;
-  std::unique_ptr<RunningFiles> running_;  // once take_over() was called
-  io::StorageThread running_thread_;       // writes them
-  io::StorageThread scanner_;              // asks for free space
+  std::unique_ptr<RunRecords> running_;  // once take_over() was called
+  io::StorageThread running_thread_;     // writes them
+  io::StorageThread scanner_;            // asks for free space
   Archivist archivist_;
   ChildFinalizer finalizer_;
   io::Timer disk_check_;
@@ -119,6 +120,7 @@ class Service final : public api::Recorder, public whip::Ingest {
   std::vector<std::unique_ptr<Entry>> entries_;  // the oldest first: active, and those being finalized
   std::deque<recording::Status> ended_;          // the oldest first
   storage::FileWriter::Counters ended_disk_;
+  recording::Totals totals_;
   bool draining_ = false;
   Drain drain_ = Drain::for_good;
   std::move_only_function<void()> drained_;

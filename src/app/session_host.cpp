@@ -54,16 +54,15 @@ class SessionHost::Resident final : public io::DatagramHandler,
 
   recording::Session& session() { return session_; }
 
-  void finish(std::string reason, FinishReply reply) {
+  void finish(journal::EndReason reason, FinishReply reply) {
     // What was sent before whoever sent it said goodbye.
     worker_.worker.receive(port_ == Port::own ? static_cast<io::DatagramHandler&>(*this) : worker_.whip);
-    session_.finish(std::move(reason), io::read_clocks(), outbox(),
-                    [this, reply = std::move(reply)](Result<void> result) mutable {
-                      control_.post([report = report(io::read_monotonic_clock()), result = std::move(result),
-                                     reply = std::move(reply)]() mutable {
-                        reply(std::move(report), std::move(result));
-                      });
-                    });
+    session_.finish(
+        reason, io::read_clocks(), outbox(), [this, reply = std::move(reply)](Result<void> result) mutable {
+          control_.post(
+              [report = report(io::read_monotonic_clock()), result = std::move(result),
+               reply = std::move(reply)]() mutable { reply(std::move(report), std::move(result)); });
+        });
     links_.flush();
   }
 
@@ -157,8 +156,8 @@ class SessionHost::Resident final : public io::DatagramHandler,
   void on_connection_lost(std::string_view why) override {
     tell([why = std::string(why)](SessionObserver& observer) { observer.on_connection_lost(why); });
   }
-  void on_limit(std::string_view reason) override {
-    tell([reason = std::string(reason)](SessionObserver& observer) { observer.on_limit(reason); });
+  void on_limit(journal::EndReason reason) override {
+    tell([reason](SessionObserver& observer) { observer.on_limit(reason); });
   }
 
   MediaWorker& worker_;
@@ -241,11 +240,11 @@ void SessionHost::suspect(recording::GapCause cause) {
 
 void SessionHost::note_reconnect(std::string cause) {
   post([cause = std::move(cause)](Resident& resident) {
-    resident.session().note(storage::ReconnectEvent{cause}, io::read_clocks());
+    resident.session().note(journal::ReconnectEvent{cause}, io::read_clocks());
   });
 }
 
-void SessionHost::note(storage::JournalEvent event, NoteReply reply) {
+void SessionHost::note(journal::Event event, NoteReply reply) {
   post([this_control = &control_, event = std::move(event),
         reply = std::move(reply)](Resident& resident) mutable {
     const bool noted = resident.session().note(std::move(event), io::read_clocks());
@@ -261,9 +260,9 @@ void SessionHost::split() {
   post([](Resident& resident) { resident.session().split(); });
 }
 
-void SessionHost::finish(std::string reason, FinishReply reply) {
-  post([reason = std::move(reason), reply = std::move(reply)](Resident& resident) mutable {
-    resident.finish(std::move(reason), std::move(reply));
+void SessionHost::finish(journal::EndReason reason, FinishReply reply) {
+  post([reason, reply = std::move(reply)](Resident& resident) mutable {
+    resident.finish(reason, std::move(reply));
   });
 }
 

@@ -22,7 +22,7 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   virtual void on_report(SessionReport report) = 0;
   virtual void on_connection_lost(std::string why) = 0;
-  virtual void on_limit(std::string reason) = 0;
+  virtual void on_limit(journal::EndReason reason) = 0;
 };
 
 // A session at home on its worker: the socket it lives behind, and the way there and back. Made, called and
@@ -58,11 +58,11 @@ class SessionHost {
   void note_reconnect(std::string cause);
   // For the journal; false: there is none yet, or it takes no more.
   using NoteReply = std::move_only_function<void(bool noted)>;
-  void note(storage::JournalEvent event, NoteReply reply);
+  void note(journal::Event event, NoteReply reply);
   void arm();
   void split();
   using FinishReply = std::move_only_function<void(SessionReport report, Result<void> result)>;
-  void finish(std::string reason, FinishReply reply);
+  void finish(journal::EndReason reason, FinishReply reply);
 
  private:
   class Resident;

@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "storage/journal.hpp"
+#include "journal/reader.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::archive {
 namespace {
-
-using storage::DirectoryEntry;
 
 // So many journals go into the index at once: others never wait long for it.
 constexpr std::size_t batch = 256;
@@ -37,7 +35,7 @@ bool is_index_error(const Error& error) {
 
 }  // namespace
 
-Catalog::Catalog(storage::Disk& disk, std::string folder, std::string index)
+Catalog::Catalog(Disk& disk, std::string folder, std::string index)
     : disk_(disk), folder_(std::move(folder)), index_path_(std::move(index)) {}
 
 std::string Catalog::path_of(const std::string& folder) {
@@ -208,7 +206,7 @@ IndexedJournal Catalog::read(const std::string& name, JournalState state, const 
     journal = std::make_unique<Unfinished>();
   }
   auto done = read_on(path, journal->reader);
-  auto recording = done ? storage::summarize(disk_, folder_, name, journal->outline, size_of)
+  auto recording = done ? storage::summarize(disk_, folder_, name, journal->told, size_of)
                         : std::unexpected(std::move(done.error()));
   IndexedJournal row{.name = name, .state = state};
   if (recording) {
@@ -225,7 +223,7 @@ IndexedJournal Catalog::read(const std::string& name, JournalState state, const 
 }
 
 // The reader is given whole lines only: a torn one may be cut off and written anew.
-Result<void> Catalog::read_on(const std::string& path, storage::JournalReader& reader) {
+Result<void> Catalog::read_on(const std::string& path, journal::Reader& reader) {
   std::uint64_t piece = std::uint64_t{1} << 20;
   while (true) {
     const auto bytes = disk_.read(path, reader.whole_size(), piece);

@@ -10,11 +10,11 @@
 
 #include "archive/index.hpp"
 #include "archive/page.hpp"
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
-#include "storage/journal.hpp"
-#include "storage/outline.hpp"
+#include "journal/reader.hpp"
+#include "journal/state.hpp"
 
 namespace holdfast::archive {
 
@@ -32,8 +32,8 @@ namespace holdfast::archive {
 class Catalog {
  public:
   // `disk` outlives the catalog. `index`: where SQLite keeps it, on the system's own files.
-  Catalog(storage::Disk& disk, const std::string& folder) : Catalog(disk, folder, path_of(folder)) {}
-  Catalog(storage::Disk& disk, std::string folder, std::string index);
+  Catalog(Disk& disk, const std::string& folder) : Catalog(disk, folder, path_of(folder)) {}
+  Catalog(Disk& disk, std::string folder, std::string index);
 
   static std::string path_of(const std::string& folder);
   // Why the index is in memory; empty: it is in its file.
@@ -59,15 +59,15 @@ class Catalog {
  private:
   // A journal that has not ended, with the reader that has read it so far.
   struct Unfinished {
-    storage::Outline outline;
-    storage::JournalReader reader{[this](storage::JournalEntry&& entry) { outline.take(std::move(entry)); }};
+    journal::State told;
+    journal::Reader reader{[this](journal::Entry&& entry) { told.take(entry); }};
     IndexedJournal shown;  // in the index
 
     Unfinished() = default;
     Unfinished(const Unfinished&) = delete;
     Unfinished& operator=(const Unfinished&) = delete;
   };
-  using Listing = std::map<std::string, storage::DirectoryEntry>;
+  using Listing = std::map<std::string, DirectoryEntry>;
 
   void open_index();
   // What the folder or the index says; with an index that fails it is done again with another one.
@@ -81,9 +81,9 @@ class Catalog {
   Result<bool> look_at_unfinished();
   bool is_as_known(const std::string& name, const Listing& listing, const KnownJournal& known) const;
   IndexedJournal read(const std::string& name, JournalState state, const storage::SizeOf& size_of);
-  Result<void> read_on(const std::string& path, storage::JournalReader& reader);
+  Result<void> read_on(const std::string& path, journal::Reader& reader);
 
-  storage::Disk& disk_;
+  Disk& disk_;
   const std::string folder_;
   const std::string index_path_;
   std::unique_ptr<Index> index_;

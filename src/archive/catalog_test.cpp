@@ -55,8 +55,8 @@ TEST_F(CatalogTest, WhatBeginsGrowsAndEndsIsSeenAtTheNextAnswer) {
   const std::string base = folder.begin("m", day_one);
   EXPECT_EQ(page().recordings.at(0).end, storage::RecordingEnd::active);
   folder.append(base + ".ts", ByteVector(900, 'x'));
-  folder.note(base, storage::GapEvent{.from_pts = 90'000, .to_pts = 360'000, .cause = "network"});
-  folder.note(base, storage::LossEvent{.track = 0, .packets = 7, .frames = 2, .cause = "network"});
+  folder.note(base, journal::GapEvent{.from_pts = 90'000, .to_pts = 360'000, .cause = "network"});
+  folder.note(base, journal::LossEvent{.track = 0, .packets = 7, .frames = 2, .cause = "network"});
   const auto grown = page().recordings.at(0);
   EXPECT_EQ(grown.bytes(), 1000U);
   EXPECT_EQ(grown.gaps, 1U);
@@ -82,7 +82,7 @@ TEST_F(CatalogTest, OneWhoseRecorderDiedIsInterrupted) {
 
 TEST_F(CatalogTest, LinesThatAWriterRepeatedAfterAFailedSyncCountOnce) {
   const std::string base = folder.begin("m", day_one);
-  folder.note(base, storage::LossEvent{.packets = 7, .cause = "network"});
+  folder.note(base, journal::LossEvent{.packets = 7, .cause = "network"});
   EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
   folder.append(base + ".journal.jsonl", folder.disk.content(folder.at(base + ".journal.jsonl")));
   EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
@@ -95,7 +95,7 @@ TEST_F(CatalogTest, ATornLineThatIsWrittenAnewIsReadOnceItIsWhole) {
   folder.append(base + ".journal.jsonl", as_bytes("{\"n\":3,\"wall\":\"2026-11"));
   EXPECT_EQ(page().recordings.at(0).packets_lost, 0U);
   ASSERT_TRUE(folder.disk.truncate(folder.at(base + ".journal.jsonl"), whole));
-  folder.note(base, storage::LossEvent{.packets = 7, .cause = "network"});
+  folder.note(base, journal::LossEvent{.packets = 7, .cause = "network"});
   EXPECT_EQ(page().recordings.at(0).packets_lost, 7U);
 }
 
@@ -291,8 +291,8 @@ class RandomFolder {
         break;
       case 5:
         if (const auto base = pick(active_)) {
-          folder.note(*base, storage::GapEvent{0, static_cast<media::Ticks>(random_.below(900'000)), "left"});
-          folder.note(*base, storage::LossEvent{0, random_.below(9), random_.below(9), "network"});
+          folder.note(*base, journal::GapEvent{0, static_cast<media::Ticks>(random_.below(900'000)), "left"});
+          folder.note(*base, journal::LossEvent{0, random_.below(9), random_.below(9), "network"});
         }
         break;
       case 6:

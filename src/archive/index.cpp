@@ -188,7 +188,8 @@ Result<void> Index::put(const IndexedJournal& journal) {
   } else {
     put_.bind_null();
   }
-  put_.bind(to_text(recording.end)).bind(recording.end_reason);
+  put_.bind(to_text(recording.end))
+      .bind(recording.end_reason ? to_string(*recording.end_reason) : std::string_view());
   if (recording.duration) {
     put_.bind(*recording.duration);
   } else {
@@ -241,13 +242,15 @@ Result<RecordingSummary> Index::read_row(const Statement& row) {
                              .start_time = from_milliseconds(row.integer(4)),
                              .parts = std::move(*parts),
                              .end = to_end(row.text(6)),
-                             .end_reason = row.text(7),
                              .is_protected = row.integer(9) != 0,
                              .gaps = to_unsigned(row.integer(10)),
                              .gap_time = Duration(row.integer(11)),
                              .packets_lost = to_unsigned(row.integer(12)),
                              .frames_lost = to_unsigned(row.integer(13)),
                              .journal_path = prefix_ + name};
+  if (const std::string reason = row.text(7); !reason.empty()) {
+    recording.end_reason = journal::parse_end_reason(reason);
+  }
   if (!row.is_null(5)) recording.end_time = from_milliseconds(row.integer(5));
   if (!row.is_null(8)) recording.duration = row.real(8);
   return recording;

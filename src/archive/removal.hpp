@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "archive/retention.hpp"
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/append_to_journal.hpp"
-#include "storage/disk.hpp"
+#include "journal/append.hpp"
 
 namespace holdfast::archive {
 
@@ -29,7 +29,7 @@ struct Removed {
 class Remover {
  public:
   // Finishes what was left halfway. Errors: conflict (another process removes just now), io.
-  static Result<Remover> open(storage::Disk& disk, const std::string& folder, WallTime now);
+  static Result<Remover> open(Disk& disk, const std::string& folder, WallTime now);
 
   // Looks again, under the journal's lock, whether it may go; nothing: it may not (it is recorded, protected,
   // or gone). Errors: io; then the rest goes with the next open().
@@ -39,23 +39,23 @@ class Remover {
   std::size_t finished() const { return finished_; }
 
  private:
-  Remover(storage::Disk& disk, const std::string& folder)
+  Remover(Disk& disk, const std::string& folder)
       : disk_(disk), directory_(folder), folder_(storage::folder_prefix(folder)) {}
   Result<void> finish_halfway(WallTime now);
   Result<void> begin_account();
   Result<void> remove_files(const std::vector<std::string>& names);
 
-  storage::Disk& disk_;
+  Disk& disk_;
   const std::string directory_;
   const std::string folder_;  // the same with its slash
   // The folder's account; nothing: there is none yet.
-  std::optional<storage::JournalAppender> account_;
+  std::optional<journal::Appender> account_;
   std::size_t finished_ = 0;
 };
 
 // The files of a recording that are there, its journal last: what its journal names as parts and as what was
 // cut off them.
-std::vector<std::string> files_of(const storage::Outline& outline, const std::string& journal,
-                                  const std::vector<storage::DirectoryEntry>& listing);
+std::vector<std::string> files_of(const journal::State& state, const std::string& journal,
+                                  const std::vector<DirectoryEntry>& listing);
 
 }  // namespace holdfast::archive

@@ -30,18 +30,18 @@ struct RemovalTest : testing::Test {
     return removed.value_or(std::nullopt);
   }
   std::optional<Removed> remove(const std::string& base) { return remove(planned(base)); }
-  storage::Journal account() {
-    return storage::parse_journal(folder.disk.content(folder.at(std::string(storage::removals_name))));
+  journal::Lines account() {
+    return journal::parse(folder.disk.content(folder.at(std::string(storage::removals_name))));
   }
   // As a process leaves it that dies once it has said what is to go.
   void say_only(const std::string& base, std::vector<std::string> files, WallTime end) {
     folder.wall = now;
     folder.create(std::string(storage::removals_name), {});
     ByteVector line;
-    storage::serialize({.number = 1,
+    journal::serialize({.number = 1,
                         .wall = now,
                         .event =
-                            storage::RemovedEvent{
+                            journal::RemovedEvent{
                                 .recording_id = base, .files = std::move(files), .end = format_rfc3339(end)}},
                        line);
     folder.append(std::string(storage::removals_name), line);
@@ -54,7 +54,7 @@ struct RemovalTest : testing::Test {
 TEST_F(RemovalTest, TakesWhatTheJournalNamesAndTheJournalAndSaysSo) {
   const std::string base = folder.begin("m", day_one);
   folder.add_part(base, 2);
-  folder.note(base, storage::TrimmedEvent{.part = 1, .bytes = 9, .cut = 3, .kept_as = base + ".cut"});
+  folder.note(base, journal::TrimmedEvent{.part = 1, .bytes = 9, .cut = 3, .kept_as = base + ".cut"});
   folder.create(base + ".cut", as_bytes("cut"));
   folder.create(base + ".ts.tail", as_bytes("tail"));
   folder.end(base);
@@ -74,14 +74,14 @@ TEST_F(RemovalTest, TakesWhatTheJournalNamesAndTheJournalAndSaysSo) {
 
   const auto lines = account();
   ASSERT_EQ(lines.entries.size(), 2U);
-  const auto* said = lines.last<storage::RemovedEvent>();
+  const auto* said = lines.last<journal::RemovedEvent>();
   EXPECT_EQ(said->recording_id, base);
   EXPECT_EQ(said->mint_id, "m");
   EXPECT_EQ(said->files, removed->files);
   EXPECT_EQ(said->bytes, removed->bytes);
   EXPECT_EQ(said->start, format_rfc3339(day_one));
   EXPECT_EQ(said->reason, "keep_days");
-  EXPECT_EQ(lines.last<storage::RemovalDoneEvent>()->removal, 1U);
+  EXPECT_EQ(lines.last<journal::RemovalDoneEvent>()->removal, 1U);
 }
 
 TEST_F(RemovalTest, WhatIsProtectedOrRecordedSinceThePlanStays) {
@@ -95,7 +95,7 @@ TEST_F(RemovalTest, WhatIsProtectedOrRecordedSinceThePlanStays) {
   EXPECT_FALSE(remove(late_locked));
   folder.interrupt(resumed);
   folder.wall = day_one + days(29);
-  folder.note(resumed, storage::ResumedEvent{});
+  folder.note(resumed, journal::ResumedEvent{});
   EXPECT_FALSE(remove(late_locked)) << "it is younger than was thought";
   EXPECT_TRUE(folder.has(resumed + ".ts"));
   EXPECT_TRUE(account().entries.empty());
@@ -106,7 +106,7 @@ TEST_F(RemovalTest, AJournalThatNamesAnotherFolderOrJournalReachesNothing) {
   const std::string base = folder.begin("evil", day_one);
   for (const char* name :
        {"../up.ts", "/etc/passwd", "..", "", "keep.journal.jsonl", "deleted.journal.jsonl"}) {
-    folder.note(base, storage::PartEvent{.number = 2, .file = name, .format = "mpegts"});
+    folder.note(base, journal::PartEvent{.number = 2, .file = name, .format = "mpegts"});
   }
   folder.end(base);
   EXPECT_THAT(remove(base)->files, ElementsAre(base + ".ts", base + ".journal.jsonl"));
@@ -151,11 +151,11 @@ TEST_F(RemovalTest, OneThatWentOnAfterTheCrashIsNoLongerTheOneThatWasToGo) {
   folder.lock(base);
   EXPECT_EQ(Remover::open(folder.disk, folder.path, now)->finished(), 0U) << "it is recorded: later";
   folder.wall = now;
-  folder.note(base, storage::ResumedEvent{});
+  folder.note(base, journal::ResumedEvent{});
   folder.end(base);
   ASSERT_TRUE(Remover::open(folder.disk, folder.path, now));
   EXPECT_TRUE(folder.has(base + ".ts"));
-  EXPECT_EQ(account().last<storage::RemovalDoneEvent>()->removal, 1U) << "and is not asked for again";
+  EXPECT_EQ(account().last<journal::RemovalDoneEvent>()->removal, 1U) << "and is not asked for again";
 }
 
 TEST_F(RemovalTest, OnlyOneRemovesAtATime) {

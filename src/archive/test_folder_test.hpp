@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "journal/append.hpp"
+#include "journal/line.hpp"
+#include "journal/reader.hpp"
 #include "sim/sim_disk.hpp"
-#include "storage/append_to_journal.hpp"
-#include "storage/journal.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::archive {
@@ -30,22 +31,23 @@ class TestFolder {
     create(storage::journal_name(base), {});
     lock(base);
     wall = start;
-    note(base, storage::StartEvent{.recording_id = base, .mint_id = mint_id, .format = "mpegts"});
+    note(base, journal::StartEvent{.recording_id = base, .mint_id = mint_id, .format = "mpegts"});
     add_part(base, 1);
     return base;
   }
   void add_part(const std::string& base, int number, std::size_t bytes = 100) {
     const std::string name = storage::part_name(base, number, "ts");
-    note(base, storage::PartEvent{.number = number, .file = name, .format = "mpegts", .reason = "start"});
+    note(base, journal::PartEvent{
+                   .number = number, .file = name, .format = "mpegts", .reason = journal::PartReason::start});
     create(name, ByteVector(bytes, 'm'));
   }
-  void note(const std::string& base, storage::JournalEvent event) {
+  void note(const std::string& base, journal::Event event) {
     ByteVector line;
-    storage::serialize({.number = ++lines_[base], .wall = wall, .pts = 0, .event = std::move(event)}, line);
+    journal::serialize({.number = ++lines_[base], .wall = wall, .pts = 0, .event = std::move(event)}, line);
     append(storage::journal_name(base), line);
   }
   void end(const std::string& base) {
-    note(base, storage::EndEvent{.reason = "stopped", .duration = 1.5});
+    note(base, journal::EndEvent{.reason = journal::EndReason::stopped, .duration = 1.5});
     recorders_.erase(base);
   }
   void interrupt(const std::string& base) { recorders_.erase(base); }
@@ -62,7 +64,7 @@ class TestFolder {
     return base;
   }
   void protect(const std::string& base, bool on = true) {
-    if (!storage::append_to_journal(disk, at(storage::journal_name(base)), storage::ProtectEvent{on}, wall)) {
+    if (!journal::append(disk, at(storage::journal_name(base)), journal::ProtectEvent{on}, wall)) {
       std::abort();
     }
   }
@@ -87,7 +89,7 @@ class TestFolder {
 
  private:
   std::map<std::string, std::uint64_t> lines_;
-  std::map<std::string, std::unique_ptr<storage::File>> recorders_;
+  std::map<std::string, std::unique_ptr<File>> recorders_;
 };
 
 }  // namespace holdfast::archive

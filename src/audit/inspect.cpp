@@ -9,7 +9,7 @@
 namespace holdfast::audit {
 namespace {
 
-Result<Inspection> inspect_bare(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+Result<Inspection> inspect_bare(Disk& disk, const Target& target, const VerifyProgress& progress) {
   Inspection found;
   Report report = verify(disk, target, progress);
   if (report.verdict == Verdict::unreadable) return fail(ErrorCode::io, "{}", report.error);
@@ -34,35 +34,36 @@ double seconds_of_ntp(std::uint64_t ntp) {
 
 }  // namespace
 
-Result<Inspection> inspect(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+Result<Inspection> inspect(Disk& disk, const Target& target, const VerifyProgress& progress) {
   if (target.journal.empty()) return inspect_bare(disk, target, progress);
   Inspection found;
   found.name = target.folder + target.journal;
   const bool locked = storage::is_locked(disk, found.name);
-  auto facts = read_journal_facts(disk, found.name, found.findings);
-  if (!facts) return std::unexpected(facts.error());
+  auto checked = check_journal(disk, found.name, found.findings);
+  if (!checked) return std::unexpected(checked.error());
+  const journal::State& state = checked->state;
   const auto sizes = list_files(disk, target.folder);
   if (!sizes) return std::unexpected(sizes.error());
-  for (const PartStory& story : facts->parts) {
+  for (const journal::PartState& story : state.parts) {
     const auto size = sizes->find(story.file);
-    const bool missing = size == sizes->end();
+    const bool missing = size == sizes->end() && !story.set_aside();
     found.parts.push_back({.path = target.folder + story.file,
                            .format = story.format,
-                           .bytes = missing ? 0 : size->second,
+                           .bytes = size == sizes->end() ? 0 : size->second,
                            .checked_bytes = story.checksummed_to,
                            .missing = missing});
     found.bytes += found.parts.back().bytes;
-    found.durable_bytes += facts->end ? found.parts.back().bytes : story.checksummed_to;
+    found.durable_bytes += state.ended() ? found.parts.back().bytes : story.checksummed_to;
   }
-  found.state = facts->end ? "ended" : locked ? "active" : "interrupted";
-  if (!facts->parts.empty()) found.first = facts->parts.front().pts;
-  found.last = std::max(found.first, facts->end ? facts->end_pts : facts->last_pts);
-  found.gaps = facts->gaps;
-  found.journal = *std::move(facts);
+  found.state = state.ended() ? "ended" : locked ? "active" : "interrupted";
+  if (!state.parts.empty()) found.first = state.parts.front().pts;
+  found.last = std::max(found.first, state.ended() ? state.end_pts : state.reached);
+  found.gaps = state.gaps;
+  found.journal = std::move(checked->state);
   return found;
 }
 
-std::optional<double> drift_ppm(const TrackStory& track) {
+std::optional<double> drift_ppm(const journal::TrackState& track) {
   if (!track.first_anchor || !track.last_anchor || !track.format) return std::nullopt;
   const double wall = seconds_of_ntp(track.last_anchor->ntp) - seconds_of_ntp(track.first_anchor->ntp);
   constexpr double least = 10;
@@ -73,7 +74,7 @@ std::optional<double> drift_ppm(const TrackStory& track) {
   return (media / wall - 1) * 1e6;
 }
 
-std::optional<double> sound_behind_ms(const JournalFacts& journal) {
+std::optional<double> sound_behind_ms(const journal::State& journal) {
   const auto& video = journal.tracks[0].last_anchor;
   const auto& audio = journal.tracks[1].last_anchor;
   if (!video || !audio) return std::nullopt;
@@ -92,7 +93,7 @@ std::string gap_bar(const Inspection& inspection, std::size_t width, Charset cha
   if (length <= 0 || width == 0) return {};
   // Of each cell, how much is a gap and how much is muted.
   std::vector<double> missing(width), silent(width);
-  const auto paint = [&](std::vector<double>& cells, const Span& span) {
+  const auto paint = [&](std::vector<double>& cells, const journal::Span& span) {
     const double cell = length / static_cast<double>(width);
     const double from =
         std::clamp(static_cast<double>(span.from - inspection.first) / cell, 0.0, double(width));
@@ -101,10 +102,10 @@ std::string gap_bar(const Inspection& inspection, std::size_t width, Charset cha
       cells[i] += std::min(to, static_cast<double>(i + 1)) - std::max(from, static_cast<double>(i));
     }
   };
-  for (const GapStory& story : inspection.gaps) paint(missing, story.span);
+  for (const journal::Gap& story : inspection.gaps) paint(missing, story.span);
   if (inspection.journal) {
-    for (const TrackStory& track : inspection.journal->tracks) {
-      for (const Span& span : track.mutes) paint(silent, span);
+    for (const journal::TrackState& track : inspection.journal->tracks) {
+      for (const journal::Span& span : track.mutes_until(inspection.journal->reached)) paint(silent, span);
     }
   }
   std::string bar;

@@ -11,7 +11,7 @@ double seconds(media::Ticks ticks) {
   return static_cast<double>(ticks) / media::ticks_per_second;
 }
 
-json::object describe(const storage::LedgerEvent& ledger) {
+json::object describe(const journal::LedgerEvent& ledger) {
   return {{"expected", ledger.expected},
           {"written", ledger.written},
           {"lost", ledger.lost},
@@ -28,13 +28,13 @@ json::object describe(const storage::LedgerEvent& ledger) {
           {"filler_frames", ledger.filler_frames}};
 }
 
-json::array describe(const std::vector<Span>& spans) {
+json::array describe(const std::vector<journal::Span>& spans) {
   json::array out;
-  for (const Span& span : spans) out.push_back({{"from_pts", span.from}, {"to_pts", span.to}});
+  for (const journal::Span& span : spans) out.push_back({{"from_pts", span.from}, {"to_pts", span.to}});
   return out;
 }
 
-json::object describe(const TrackStory& track) {
+json::object describe(const journal::TrackState& track, media::Ticks end) {
   json::object out;
   out["kind"] = track.format->kind;
   out["codec"] = track.format->codec;
@@ -52,9 +52,9 @@ json::object describe(const TrackStory& track) {
                    {"frames", track.damaged_frames},
                    {"seconds", seconds(track.damaged_ticks)}};
   out["fill"] = {{"frames", track.filler_frames}, {"seconds", seconds(track.filler_ticks)}};
-  out["mutes"] = describe(track.mutes);
+  out["mutes"] = describe(track.mutes_until(end));
   json::array sizes;
-  for (const SizeChange& size : track.sizes) {
+  for (const journal::SizeChange& size : track.sizes) {
     sizes.push_back({{"pts", size.pts}, {"width", size.width}, {"height", size.height}});
   }
   out["sizes"] = std::move(sizes);
@@ -73,18 +73,18 @@ json::object describe(const TrackStructure& track) {
           {"key_frames", track.key_frames}};
 }
 
-void describe(const JournalFacts& journal, json::object& out) {
-  out["start"] = format_rfc3339(journal.started);
+void describe(const journal::State& journal, json::object& out) {
+  out["start"] = format_rfc3339(journal.start_time);
   out["program"] = journal.start.program;
   out["recording_id"] = journal.start.recording_id;
   out["mint_id"] = journal.start.mint_id;
   out["participant"] = journal.start.participant;
-  if (journal.end) out["end_reason"] = journal.end->reason;
+  if (journal.end) out["end_reason"] = to_string(journal.end->reason);
   json::object reconnects;
   for (const auto& [cause, count] : journal.reconnects) reconnects[cause] = count;
   out["reconnects"] = std::move(reconnects);
   out["resumed"] = journal.resumed;
-  out["protected"] = journal.protect;
+  out["protected"] = journal.is_protected;
   json::array markers;
   for (const auto& [pts, text] : journal.markers) markers.push_back({{"pts", pts}, {"text", text}});
   out["markers"] = std::move(markers);
@@ -106,15 +106,16 @@ std::string to_json(const Inspection& inspection) {
     const PartReport& part = inspection.parts[i];
     parts.push_back(
         {{"file", part.path}, {"format", part.format}, {"bytes", part.bytes}, {"missing", part.missing}});
-    if (inspection.journal) parts.back().as_object()["reason"] = inspection.journal->parts[i].reason;
+    if (inspection.journal)
+      parts.back().as_object()["reason"] = to_string(inspection.journal->parts[i].reason);
     for (const TrackStructure& track : part.structure.tracks) tracks.push_back(describe(track));
   }
   if (inspection.journal) {
-    for (const TrackStory& track : inspection.journal->tracks) {
-      if (track.format) tracks.push_back(describe(track));
+    for (const journal::TrackState& track : inspection.journal->tracks) {
+      if (track.format) tracks.push_back(describe(track, inspection.journal->reached));
     }
   }
-  for (const GapStory& gap : inspection.gaps) {
+  for (const journal::Gap& gap : inspection.gaps) {
     gaps.push_back({{"from_pts", gap.span.from},
                     {"to_pts", gap.span.to},
                     {"seconds", seconds(gap.span.to - gap.span.from)},

@@ -81,20 +81,20 @@ TEST(GapBar, ShowsMutes) {
 }
 
 TEST(Drift, IsTheRtpClockAgainstTheWallClock) {
-  TrackStory track;
-  track.format = storage::TrackEvent{.kind = "video"};
-  track.first_anchor = storage::AnchorEvent{0, 1000, std::uint64_t{5000} << 32, 90'000};
-  track.last_anchor = storage::AnchorEvent{0, 1000 + 90'009'000, std::uint64_t{6000} << 32, 90'000};
+  journal::TrackState track;
+  track.format = journal::TrackEvent{.kind = "video"};
+  track.first_anchor = journal::AnchorEvent{0, 1000, std::uint64_t{5000} << 32, 90'000};
+  track.last_anchor = journal::AnchorEvent{0, 1000 + 90'009'000, std::uint64_t{6000} << 32, 90'000};
   EXPECT_NEAR(*drift_ppm(track), 100, 0.01);
   track.last_anchor->ntp = std::uint64_t{5005} << 32;
   EXPECT_FALSE(drift_ppm(track));
 }
 
 TEST(Sound, IsBehindByWhatTheAnchorsSay) {
-  JournalFacts journal;
-  journal.tracks[0].last_anchor = storage::AnchorEvent{0, 0, std::uint64_t{5000} << 32, 90'000};
+  journal::State journal;
+  journal.tracks[0].last_anchor = journal::AnchorEvent{0, 0, std::uint64_t{5000} << 32, 90'000};
   journal.tracks[1].last_anchor =
-      storage::AnchorEvent{1, 0, std::uint64_t{5001} << 32, 90'000 + 90'000 + 900};
+      journal::AnchorEvent{1, 0, std::uint64_t{5001} << 32, 90'000 + 90'000 + 900};
   EXPECT_NEAR(*sound_behind_ms(journal), 10, 0.01);
 }
 

@@ -27,8 +27,9 @@ class Text {
   std::string write() {
     text_ = it_.name + '\n';
     if (it_.journal) write_start(*it_.journal);
-    line("state", it_.journal && it_.journal->end ? fmt::format("{}: {}", it_.state, it_.journal->end->reason)
-                                                  : it_.state);
+    line("state", it_.journal && it_.journal->end
+                      ? fmt::format("{}: {}", it_.state, to_string(it_.journal->end->reason))
+                      : it_.state);
     line("duration", length(it_.last - it_.first));
     write_parts();
     if (it_.journal) {
@@ -55,8 +56,8 @@ class Text {
   }
   void more(std::string_view value) { line("", value); }
 
-  void write_start(const JournalFacts& journal) {
-    line("start", fmt::format("{} by {}", format_rfc3339(journal.started), journal.start.program));
+  void write_start(const journal::State& journal) {
+    line("start", fmt::format("{} by {}", format_rfc3339(journal.start_time), journal.start.program));
     line("stream", journal.start.participant.empty()
                        ? journal.start.mint_id
                        : fmt::format("{}, participant {}", journal.start.mint_id, journal.start.participant));
@@ -69,14 +70,15 @@ class Text {
                               : fmt::format("{}, {} bytes", count, it_.bytes));
     for (std::size_t i = 0; i < std::min(count, most_listed); ++i) {
       const PartReport& part = it_.parts[i];
-      const std::string reason = it_.journal ? ", " + it_.journal->parts[i].reason : "";
+      const std::string reason =
+          it_.journal ? fmt::format(", {}", to_string(it_.journal->parts[i].reason)) : "";
       more(fmt::format("{} ({}{}): {}", part.path, part.format, reason,
                        part.missing ? "missing" : fmt::format("{} bytes", part.bytes)));
     }
     if (count > most_listed) more(fmt::format("and {} more", count - most_listed));
   }
 
-  static std::string format_of(const storage::TrackEvent& track) {
+  static std::string format_of(const journal::TrackEvent& track) {
     const std::string codec = track.codec == track.written_as
                                   ? track.codec
                                   : fmt::format("{} written as {}", track.codec, track.written_as);
@@ -84,7 +86,7 @@ class Text {
     return fmt::format("{}, {} Hz, {} channels", codec, track.sample_rate, track.channels);
   }
 
-  void write_track(std::string_view name, const TrackStory& track) {
+  void write_track(std::string_view name, const journal::TrackState& track) {
     if (!track.format) return;
     line(name, format_of(*track.format));
     if (track.ledger) write_ledger(*track.ledger);
@@ -101,13 +103,13 @@ class Text {
     }
     if (track.mute_count > 0) {
       Ticks muted = 0;
-      for (const Span& span : track.mutes) muted += span.to - span.from;
+      for (const journal::Span& span : track.mutes_until(it_.journal->reached)) muted += span.to - span.from;
       more(fmt::format("muted: {} times, {:.1f} s", track.mute_count, seconds(muted)));
     }
     if (track.size_changes > 0) {
       std::string sizes = fmt::format("{} size changes:", track.size_changes);
       for (std::size_t i = 0; i < std::min(track.sizes.size(), most_listed); ++i) {
-        const SizeChange& size = track.sizes[i];
+        const journal::SizeChange& size = track.sizes[i];
         sizes += fmt::format(" {}x{} at {}", size.width, size.height, format_media_time(size.pts));
       }
       more(sizes);
@@ -116,7 +118,7 @@ class Text {
       more(fmt::format("clock: {:+.1f} ppm relative to the publisher's clock", *drift));
   }
 
-  void write_ledger(const storage::LedgerEvent& ledger) {
+  void write_ledger(const journal::LedgerEvent& ledger) {
     more(fmt::format("packets: {} expected; {:.4f} % written, {:.4f} % lost, {:.4f} % dropped",
                      ledger.expected, percent(ledger.written, ledger.expected),
                      percent(ledger.lost, ledger.expected), percent(ledger.dropped, ledger.expected)));
@@ -145,18 +147,18 @@ class Text {
   void write_gaps() {
     const std::uint64_t count = it_.journal ? it_.journal->gap_count : it_.gaps.size();
     Ticks total = 0;
-    for (const GapStory& gap : it_.gaps) total += gap.span.to - gap.span.from;
+    for (const journal::Gap& gap : it_.gaps) total += gap.span.to - gap.span.from;
     if (count == 0) return line("gaps", "none");
     line("gaps", fmt::format("{}, {:.1f} s", count, seconds(it_.journal ? it_.journal->gap_ticks : total)));
     for (std::size_t i = 0; i < std::min(it_.gaps.size(), most_listed); ++i) {
-      const GapStory& gap = it_.gaps[i];
+      const journal::Gap& gap = it_.gaps[i];
       more(fmt::format("{} to {}: {:.1f} s, {}", format_media_time(gap.span.from),
                        format_media_time(gap.span.to), seconds(gap.span.to - gap.span.from), gap.cause));
     }
     if (count > most_listed) more(fmt::format("and {} more", count - most_listed));
   }
 
-  void write_rest(const JournalFacts& journal) {
+  void write_rest(const journal::State& journal) {
     for (const auto& [cause, count] : journal.reconnects)
       line("reconnects", fmt::format("{}: {}", cause, count));
     if (journal.resumed > 0) line("resumed", fmt::format("{} times, each by a new process", journal.resumed));
@@ -169,7 +171,7 @@ class Text {
     if (const auto behind = sound_behind_ms(journal)) {
       line("sound", fmt::format("{:+.1f} ms behind the picture, by the publisher's clock", *behind));
     }
-    if (journal.protect) line("protected", "retention will not delete it");
+    if (journal.is_protected) line("protected", "retention will not delete it");
   }
 
   const Inspection& it_;

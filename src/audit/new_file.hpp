@@ -8,7 +8,8 @@
 
 #include "audit/structure.hpp"
 #include "base/crc32c.hpp"
-#include "storage/journal.hpp"
+#include "base/disk.hpp"
+#include "journal/events.hpp"
 
 namespace holdfast::audit {
 
@@ -16,7 +17,7 @@ namespace holdfast::audit {
 // verify will use. Without a file (the input stays where it is) only the latter.
 class NewFile {
  public:
-  NewFile(storage::Disk& disk, std::string path, std::unique_ptr<StructureReader> reader)
+  NewFile(Disk& disk, std::string path, std::unique_ptr<StructureReader> reader)
       : disk_(disk), path_(std::move(path)), partial_(path_ + ".partial"), reader_(std::move(reader)) {}
   ~NewFile() {
     // It never came to its name. That it cannot be removed either changes nothing for the caller.
@@ -59,7 +60,7 @@ class NewFile {
     return {};
   }
 
-  const std::vector<storage::ChecksumEvent>& checksums() const { return checksums_; }
+  const std::vector<journal::ChecksumEvent>& checksums() const { return checksums_; }
   const Structure& structure() const { return reader_->structure(); }
   std::uint64_t size() const { return size_; }
 
@@ -73,12 +74,12 @@ class NewFile {
     crc_ = 0;
   }
 
-  storage::Disk& disk_;
+  Disk& disk_;
   const std::string path_;
   const std::string partial_;
   std::unique_ptr<StructureReader> reader_;
-  std::unique_ptr<storage::File> file_;
-  std::vector<storage::ChecksumEvent> checksums_;
+  std::unique_ptr<File> file_;
+  std::vector<journal::ChecksumEvent> checksums_;
   std::uint64_t size_ = 0;
   std::uint64_t summed_to_ = 0;
   std::uint32_t crc_ = 0;

@@ -12,8 +12,9 @@
 
 #include "base/crc32c.hpp"
 #include "container/test_media.hpp"
+#include "journal/line.hpp"
+#include "journal/reader.hpp"
 #include "sim/sim_disk.hpp"
-#include "storage/journal.hpp"
 
 // Recordings as the recorder leaves them, made in memory from a seed: frames through our own muxers, and the
 // journal that belongs to them.
@@ -106,16 +107,14 @@ class MadeRecording {
     ASSERT_TRUE((*file)->append(bytes));
     ASSERT_TRUE((*file)->sync());
   }
-  std::vector<storage::JournalEntry> entries() const {
-    return storage::parse_journal(disk_->content(journal_path)).entries;
-  }
+  std::vector<journal::Entry> entries() const { return journal::parse(disk_->content(journal_path)).entries; }
   // Writes the journal anew, numbers and CRCs true.
-  void write_journal(const std::vector<storage::JournalEntry>& entries) {
+  void write_journal(const std::vector<journal::Entry>& entries) {
     ByteVector bytes;
     std::uint64_t number = 0;
-    for (storage::JournalEntry entry : entries) {
+    for (journal::Entry entry : entries) {
       entry.number = ++number;
-      storage::serialize(entry, bytes);
+      journal::serialize(entry, bytes);
     }
     replace(journal_path, bytes);
   }
@@ -131,14 +130,14 @@ class MadeRecording {
  private:
   static constexpr int width = 160, other_width = 240;
 
-  void note(storage::JournalEvent event, Ticks pts) {
+  void note(journal::Event event, Ticks pts) {
     const auto wall = WallTime(std::chrono::seconds(1'795'279'501)) + media::to_duration(pts - plan_.start);
-    storage::serialize({.number = ++lines_, .wall = wall, .pts = pts, .event = std::move(event)}, journal_);
+    journal::serialize({.number = ++lines_, .wall = wall, .pts = pts, .event = std::move(event)}, journal_);
   }
 
   void make() {
     ASSERT_TRUE(disk_->make_directories("r"));
-    note(storage::StartEvent{.program = "holdfast 0.1.0",
+    note(journal::StartEvent{.program = "holdfast 0.1.0",
                              .recording_id = "m_20261122T164501.250Z",
                              .mint_id = "m",
                              .participant = "ann",
@@ -150,9 +149,10 @@ class MadeRecording {
     if (plan_.has_video) note_ledger(0, video_frames_, at);
     note_ledger(1, frames_count ? audio_frames_ : audio_frames_ * 16 / 15, at);
     if (plan_.life == Life::ended) {
-      note(storage::EndEvent{"stopped", to_seconds(media::to_duration(last_end_ - plan_.start)), all_bytes_,
-                             plan_.parts},
-           last_end_);
+      note(
+          journal::EndEvent{journal::EndReason::stopped,
+                            to_seconds(media::to_duration(last_end_ - plan_.start)), all_bytes_, plan_.parts},
+          last_end_);
     } else if (random_below(2) == 0) {
       journal_.resize(journal_.size() - 1 - random_below(20));  // torn
     }
@@ -166,7 +166,7 @@ class MadeRecording {
   }
 
   void note_ledger(int track, std::uint64_t frames, Ticks pts) {
-    storage::LedgerEvent ledger;
+    journal::LedgerEvent ledger;
     ledger.track = track;
     ledger.expected = frames * 3 + 2;
     ledger.written = frames * 3;
@@ -222,14 +222,14 @@ class MadeRecording {
                                  ? "m_20261122T164501.250Z." + extension
                                  : fmt::format("m_20261122T164501.250Z_part{:03}.{}", number, extension);
     part_paths_.push_back("r/" + name);
-    note(storage::PartEvent{number, name, std::string(container::to_string(plan_.format)),
-                            number == 1 ? "start" : "video_format"},
+    note(journal::PartEvent{number, name, std::string(container::to_string(plan_.format)),
+                            number == 1 ? journal::PartReason::start : journal::PartReason::video_format},
          begin);
     for (const media::TrackFormat& format : recording.formats) note_track(format, begin);
     mux(recording, number);
-    if (gap_length > 0) note(storage::GapEvent{middle, middle + gap_length, "left"}, middle + gap_length);
-    if (plan_.mute) note(storage::MuteEvent{1, true}, middle);
-    if (plan_.mute) note(storage::MuteEvent{1, false}, end + gap_length);
+    if (gap_length > 0) note(journal::GapEvent{middle, middle + gap_length, "left"}, middle + gap_length);
+    if (plan_.mute) note(journal::MuteEvent{1, true}, middle);
+    if (plan_.mute) note(journal::MuteEvent{1, false}, end + gap_length);
     return end + gap_length;
   }
 
@@ -253,7 +253,7 @@ class MadeRecording {
   void note_track(const media::TrackFormat& format, Ticks pts) {
     const bool video = format.kind() == media::Kind::video;
     const bool aac = format.codec == Codec::aac;
-    note(storage::TrackEvent{video ? 0 : 1, std::string(media::to_string(format.kind())),
+    note(journal::TrackEvent{video ? 0 : 1, std::string(media::to_string(format.kind())),
                              aac ? "opus" : std::string(media::to_string(format.codec)),
                              std::string(media::to_string(format.codec)), format.width, format.height,
                              format.sample_rate, format.channels},
@@ -295,7 +295,7 @@ class MadeRecording {
     std::uint64_t from = 0;
     for (const auto& [to, pts] : syncs) {
       if (to <= from || to > bytes.size()) continue;
-      note(storage::ChecksumEvent{number, from, to, format_crc32c(crc32c(bytes.subspan(from, to - from)))},
+      note(journal::ChecksumEvent{number, from, to, format_crc32c(crc32c(bytes.subspan(from, to - from)))},
            pts);
       from = to;
     }
@@ -304,7 +304,7 @@ class MadeRecording {
   const Plan plan_;
   std::mt19937_64 random_;
   std::unique_ptr<sim::SimDisk> disk_ = std::make_unique<sim::SimDisk>();
-  std::unique_ptr<storage::File> lock_;
+  std::unique_ptr<File> lock_;
   std::vector<std::string> part_paths_;
   ByteVector journal_;
   std::uint64_t lines_ = 0;

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "audit/journal_facts.hpp"
 #include "audit/ts_repair.hpp"
 #include "audit/verify.hpp"
 
@@ -47,7 +46,6 @@ struct RepairReport {
 // The new file is `output`.partial until it is whole and synced; after an error nothing is left. Blocks;
 // memory does not grow with the file. Errors: not_found, invalid (nothing to be saved), unsupported, conflict
 // (a file of that name is there), io.
-Result<RepairReport> repair(storage::Disk& disk, const RepairOptions& options,
-                            const VerifyProgress& progress = {});
+Result<RepairReport> repair(Disk& disk, const RepairOptions& options, const VerifyProgress& progress = {});
 
 }  // namespace holdfast::audit

@@ -18,11 +18,10 @@ using testing::HasSubstr;
 constexpr std::size_t packet = 188;
 const WallTime now = WallTime(std::chrono::seconds(1'795'300'000));
 
-Result<RepairReport> repair_file(storage::Disk& disk, const std::string& input,
-                                 const std::string& output = {}) {
+Result<RepairReport> repair_file(Disk& disk, const std::string& input, const std::string& output = {}) {
   return repair(disk, {.input = input, .output = output, .now = now});
 }
-Report verify_path(storage::Disk& disk, const std::string& path) {
+Report verify_path(Disk& disk, const std::string& path) {
   const auto targets = find_targets(disk, path);
   EXPECT_TRUE(targets);
   return verify(disk, targets->at(0));
@@ -188,7 +187,7 @@ TEST(Repair, ASoundFileWithoutJournalGetsOne) {
     EXPECT_EQ(report.verdict, Verdict::whole) << to_json(report);
     ASSERT_TRUE(report.journal);
     EXPECT_EQ(report.journal->start.mint_id, "old");
-    EXPECT_EQ(report.journal->end->reason, "repaired");
+    EXPECT_EQ(report.journal->end->reason, journal::EndReason::repaired);
     EXPECT_EQ(report.journal->gap_count, 1u);
   }
 }

@@ -4,7 +4,8 @@
 #include <string_view>
 #include <utility>
 
-#include "storage/journal.hpp"
+#include "journal/reader.hpp"
+#include "journal/state.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::audit {
@@ -32,21 +33,19 @@ struct Named {
   bool maybe_others = false;
   bool ended = false;
 };
-Named files_of_journal(storage::Disk& disk, const std::string& path) {
+Named files_of_journal(Disk& disk, const std::string& path) {
+  journal::State state;
+  journal::Reader reader([&](journal::Entry&& entry) { state.take(entry); });
+  const auto read = journal::read(disk, path, reader);
   Named named;
-  storage::JournalReader reader([&](storage::JournalEntry&& entry) {
-    if (auto* part = std::get_if<storage::PartEvent>(&entry.event)) named.files.insert(part->file);
-    if (std::holds_alternative<storage::EndEvent>(entry.event)) named.ended = true;
-    if (auto* trimmed = std::get_if<storage::TrimmedEvent>(&entry.event))
-      named.files.insert(trimmed->kept_as);
-  });
-  const auto read = storage::read_journal(disk, path, reader);
+  for (const journal::PartState& part : state.parts) named.files.insert(part.file);
+  named.files.insert(state.tails.begin(), state.tails.end());
   named.maybe_others = !read || reader.first_bad_line() != 0;
+  named.ended = state.ended();
   return named;
 }
 
-std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& folder,
-                                      const FileSizes& sizes) {
+std::vector<Target> targets_of_folder(Disk& disk, const std::string& folder, const FileSizes& sizes) {
   std::vector<Target> targets;
   // Else ten thousand recordings would be ten thousand lists of as many files.
   const auto listed = std::make_shared<const FileSizes>(sizes);
@@ -70,7 +69,7 @@ std::vector<Target> targets_of_folder(storage::Disk& disk, const std::string& fo
 
 }  // namespace
 
-Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder) {
+Result<FileSizes> list_files(Disk& disk, const std::string& folder) {
   const auto entries = disk.list(folder.empty()       ? "."
                                  : folder.size() == 1 ? folder
                                                       : folder.substr(0, folder.size() - 1));
@@ -82,7 +81,7 @@ Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder) {
   return sizes;
 }
 
-Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string& path) {
+Result<std::vector<Target>> find_targets(Disk& disk, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/disk.hpp"
+#include "base/disk.hpp"
 
 namespace holdfast::audit {
 
@@ -24,9 +24,9 @@ struct Target {
 
 // What `path` means: a folder (all recordings in it, files without a journal too), a journal, or a media file
 // (its recording, if it has a journal). Errors: not_found, io, invalid (neither).
-Result<std::vector<Target>> find_targets(storage::Disk& disk, const std::string& path);
+Result<std::vector<Target>> find_targets(Disk& disk, const std::string& path);
 
 // `folder` ends in '/', or is empty: where one is.
-Result<FileSizes> list_files(storage::Disk& disk, const std::string& folder);
+Result<FileSizes> list_files(Disk& disk, const std::string& folder);
 
 }  // namespace holdfast::audit

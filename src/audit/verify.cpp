@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/crc32c.hpp"
+#include "audit/part_reading.hpp"
 #include "storage/scan.hpp"
 
 namespace holdfast::audit {
@@ -11,111 +11,19 @@ namespace {
 
 using media::Ticks;
 
-constexpr std::uint64_t piece = 1 << 20;
 // The journal's times are those of the media that it was noted at, within the recovery window.
 constexpr Ticks tolerance = 3 * media::ticks_per_second;
-// The end's is the last frame's, exactly, but for what the containers round.
-constexpr Ticks end_tolerance = media::ticks_per_second / 2;
-
-using Sizes = std::map<std::string, std::uint64_t>;
-
-// The bytes of one part pass through here once.
-class PartAudit {
- public:
-  PartAudit(storage::Disk& disk, Report& report, PartReport& part, const PartStory* story,
-            StructureReader& reader)
-      : disk_(disk), report_(report), part_(part), story_(story), reader_(reader) {
-    if (story_ == nullptr) return;
-    if (story_->replaced) {
-      next_ = storage::ChecksumEvent{story_->number, 0, story_->replaced->bytes, story_->replaced->crc32c};
-    } else {
-      cursor_.emplace(disk, report.journal->path, *story_);
-      next_ = cursor_->next();
-    }
-  }
-
-  // The first `size` bytes. Errors: io.
-  Result<void> run(std::uint64_t size, Ending ending, const std::function<void(std::uint64_t)>& progress) {
-    while (offset_ < size) {
-      const auto bytes = disk_.read(part_.path, offset_, std::min(piece, size - offset_));
-      if (!bytes) return std::unexpected(bytes.error());
-      if (bytes->empty()) break;  // it became shorter
-      sum(*bytes);
-      reader_.feed(*bytes);
-      if (story_ != nullptr) compare();
-      offset_ += bytes->size();
-      if (progress) progress(bytes->size());
-    }
-    reader_.finish(ending);
-    return {};
-  }
-
- private:
-  struct Compared {
-    storage::ChecksumEvent range;
-    std::uint32_t crc = 0;
-  };
-
-  void sum(Bytes bytes) {
-    std::uint64_t at = offset_;
-    while (next_ && !bytes.empty()) {
-      // Of ranges that overlap, or leave something out, the rest is still worth comparing.
-      if (next_->from > at) {
-        const auto skipped = std::min<std::uint64_t>(bytes.size(), next_->from - at);
-        bytes = bytes.subspan(static_cast<std::size_t>(skipped));
-        at += skipped;
-        continue;
-      }
-      if (next_->to <= next_->from || (crc_from_ != next_->from && next_->from != at)) {
-        next_ = next_checksum();
-        continue;
-      }
-      if (next_->from == at) crc_ = 0, crc_from_ = at;
-      const auto used = std::min<std::uint64_t>(bytes.size(), next_->to - at);
-      crc_ = crc32c(crc_, bytes.first(static_cast<std::size_t>(used)));
-      bytes = bytes.subspan(static_cast<std::size_t>(used));
-      at += used;
-      if (at < next_->to) continue;
-      compared_.push_back({*next_, crc_});
-      next_ = next_checksum();
-    }
-  }
-
-  // After the structure was read as far, so that the media time is known.
-  void compare() {
-    for (const auto& [range, crc] : std::exchange(compared_, {})) {
-      part_.checked_bytes += range.to - range.from;
-      if (format_crc32c(crc) == range.crc32c) continue;
-      report_.findings.add({.what = What::checksum,
-                            .file = part_.path,
-                            .from = range.from,
-                            .to = range.to,
-                            .pts = reader_.position(),
-                            .detail = fmt::format("CRC-32C is {}, but was {} when these bytes were written",
-                                                  format_crc32c(crc), range.crc32c)});
-    }
-  }
-
-  std::optional<storage::ChecksumEvent> next_checksum() { return cursor_ ? cursor_->next() : std::nullopt; }
-
-  storage::Disk& disk_;
-  Report& report_;
-  PartReport& part_;
-  const PartStory* story_;
-  StructureReader& reader_;
-  std::optional<ChecksumCursor> cursor_;
-  std::optional<storage::ChecksumEvent> next_;
-  std::vector<Compared> compared_;
-  std::uint64_t offset_ = 0;
-  std::uint64_t crc_from_ = ~std::uint64_t{0};
-  std::uint32_t crc_ = 0;
-};
+// The end's is the last frame's, exactly, but for what the containers round; that of a recording which was
+// closed after an interruption is known from the journal's last line only.
+constexpr Ticks end_tolerance(journal::EndReason reason) {
+  return reason == journal::EndReason::interrupted ? tolerance : media::ticks_per_second / 2;
+}
 
 enum class Life : std::uint8_t { active, interrupted, ended };
 
 class RecordingAudit {
  public:
-  RecordingAudit(storage::Disk& disk, const Target& target, const VerifyProgress& progress)
+  RecordingAudit(Disk& disk, const Target& target, const VerifyProgress& progress)
       : disk_(disk), target_(target), progress_(progress) {}
 
   Report run() {
@@ -128,10 +36,10 @@ class RecordingAudit {
   }
 
  private:
-  Result<FileSizes> sizes_of(const std::vector<PartStory>& parts) const {
+  Result<FileSizes> sizes_of(const std::vector<journal::PartState>& parts) const {
     if (!target_.sizes) return list_files(disk_, target_.folder);
     FileSizes sizes;
-    for (const PartStory& part : parts) {
+    for (const journal::PartState& part : parts) {
       const auto size = target_.sizes->find(part.file);
       if (size != target_.sizes->end()) sizes.insert(*size);
     }
@@ -157,19 +65,21 @@ class RecordingAudit {
   Result<void> read_recording() {
     // Asked first: a recording that ends meanwhile has its end.
     const bool locked = storage::is_locked(disk_, report_.name);
-    auto facts = read_journal_facts(disk_, report_.name, report_.findings);
-    if (!facts) return std::unexpected(facts.error());
-    report_.journal = *std::move(facts);
-    const JournalFacts& journal = *report_.journal;
+    auto checked = check_journal(disk_, report_.name, report_.findings);
+    if (!checked) return std::unexpected(checked.error());
+    report_.journal = std::move(checked->state);
+    damaged_lines_ = checked->damaged_lines;
+    explained_ = report_.journal->explained();
+    const journal::State& journal = *report_.journal;
     life_ = journal.end ? Life::ended : locked ? Life::active : Life::interrupted;
     const auto sizes = sizes_of(journal.parts);
     if (!sizes) return std::unexpected(sizes.error());
-    for (const PartStory& part : journal.parts) {
+    for (const journal::PartState& part : journal.parts) {
       const auto size = sizes->find(part.file);
-      const bool missing = size == sizes->end();
+      const bool missing = size == sizes->end() && !part.set_aside();
       report_.parts.push_back({.path = target_.folder + part.file,
                                .format = part.format,
-                               .bytes = missing ? 0 : size->second,
+                               .bytes = size == sizes->end() ? 0 : size->second,
                                .missing = missing});
       total_ += report_.parts.back().bytes;
     }
@@ -183,7 +93,7 @@ class RecordingAudit {
     return {};
   }
 
-  Result<void> audit_part(const PartStory& story, PartReport& part, bool is_last) {
+  Result<void> audit_part(const journal::PartState& story, PartReport& part, bool is_last) {
     if (part.missing) {
       // The line comes before the file: the last may not be there yet.
       if (is_last && life_ != Life::ended) {
@@ -193,6 +103,10 @@ class RecordingAudit {
       }
       return {};
     }
+    if (story.set_aside() && part.bytes == 0) {
+      note_trimmed(story, part);
+      return {};
+    }
     std::uint64_t size = part.bytes;
     const bool growing = is_last && life_ == Life::active;
     const bool open = is_last && life_ != Life::ended;
@@ -200,10 +114,10 @@ class RecordingAudit {
     check_size(story, part, open);
     const bool may_be_cut = open || story.unsafe || (growing && size < part.bytes);
     return read_part(&story, part, size, may_be_cut ? Ending::cut : Ending::whole,
-                     story.reason == "repaired" ? Rules::anybodys : Rules::ours);
+                     story.reason == journal::PartReason::repaired ? Rules::anybodys : Rules::ours);
   }
 
-  Result<void> read_part(const PartStory* story, PartReport& part, std::uint64_t size, Ending ending,
+  Result<void> read_part(const journal::PartState* story, PartReport& part, std::uint64_t size, Ending ending,
                          Rules rules) {
     std::optional<container::Format> format;
     if (story != nullptr) {
@@ -230,8 +144,8 @@ class RecordingAudit {
       reader->forgive_from(story->unsafe ? std::min(story->unsafe->from, story->checksummed_to)
                                          : story->checksummed_to);
     }
-    PartAudit audit(disk_, report_, part, story, *reader);
-    auto done = audit.run(size, ending, [this](std::uint64_t bytes) {
+    PartReading reading(disk_, report_, part, story, *reader);
+    auto done = reading.run(size, ending, [this](std::uint64_t bytes) {
       report_.bytes_read += bytes;
       if (progress_) progress_(report_.bytes_read, total_);
     });
@@ -240,7 +154,7 @@ class RecordingAudit {
   }
 
   // Sizes as the journal has them.
-  void check_size(const PartStory& story, const PartReport& part, bool open) {
+  void check_size(const journal::PartState& story, const PartReport& part, bool open) {
     const auto size_fault = [&](std::uint64_t expected, std::string_view who) {
       report_.findings.add(
           {.what = What::size,
@@ -257,9 +171,7 @@ class RecordingAudit {
     }
     if (story.trimmed) {
       if (part.bytes != story.trimmed->bytes) size_fault(story.trimmed->bytes, "the journal");
-      note(What::trimmed, part.path,
-           fmt::format("{} bytes after the last complete frame were trimmed after a crash and kept as {}",
-                       story.trimmed->cut, story.trimmed->kept_as));
+      note_trimmed(story, part);
       return;
     }
     if (story.unsafe) {
@@ -274,11 +186,25 @@ class RecordingAudit {
     if (part.bytes > story.checksummed_to && !open) size_fault(story.checksummed_to, "the journal");
   }
 
+  void note_trimmed(const journal::PartState& story, const PartReport& part) {
+    if (story.trimmed->kept_as.empty()) {
+      note(What::trimmed, part.path, "the recorder crashed before it could write to this part");
+      return;
+    }
+    note(What::trimmed, part.path,
+         fmt::format("{} bytes after the last complete frame were trimmed after a crash and kept as {}",
+                     story.trimmed->cut, story.trimmed->kept_as));
+  }
+
   // What only all parts together tell.
   void check_whole() {
-    const JournalFacts& journal = *report_.journal;
+    const journal::State& journal = *report_.journal;
     if (journal.end) {
-      if (journal.end->parts != static_cast<int>(journal.parts.size())) {
+      const auto parts = static_cast<int>(journal.parts.size());
+      // Version 0.1 closed interrupted recordings without counting the parts that it had set aside.
+      const auto set_aside =
+          static_cast<int>(std::ranges::count_if(journal.parts, &journal::PartState::set_aside));
+      if (journal.end->parts != parts && journal.end->parts != parts - set_aside) {
         fault(What::journal_order, report_.name,
               fmt::format("the end event counts {} parts, the journal has {}", journal.end->parts,
                           journal.parts.size()));
@@ -292,13 +218,13 @@ class RecordingAudit {
   bool as_recorded() const {
     return std::ranges::none_of(
                report_.journal->parts,
-               [](const PartStory& part) { return part.replaced || part.trimmed || part.unsafe; }) &&
+               [](const journal::PartState& part) { return part.replaced || part.trimmed || part.unsafe; }) &&
            report_.journal->resumed == 0;
   }
   bool any_missing() const { return std::ranges::any_of(report_.parts, &PartReport::missing); }
 
   void check_total() {
-    const JournalFacts& journal = *report_.journal;
+    const journal::State& journal = *report_.journal;
     if (!as_recorded() || any_missing() || !journal.disk_errors.empty()) return;
     std::uint64_t bytes = 0;
     for (const PartReport& part : report_.parts) bytes += part.bytes;
@@ -309,7 +235,7 @@ class RecordingAudit {
     if (replaced) return;
     // A part's own checksums said so already.
     const bool all_checksummed =
-        std::ranges::all_of(journal.parts, [](const PartStory& part) { return part.checksums > 0; });
+        std::ranges::all_of(journal.parts, [](const journal::PartState& part) { return part.checksums > 0; });
     if (bytes == journal.end->bytes || all_checksummed) return;
     report_.findings.add(
         {.what = What::size,
@@ -321,7 +247,7 @@ class RecordingAudit {
   }
 
   void check_times() {
-    const JournalFacts& journal = *report_.journal;
+    const journal::State& journal = *report_.journal;
     std::optional<Ticks> reached;
     for (std::size_t i = 0; i < report_.parts.size(); ++i) {
       const PartReport& part = report_.parts[i];
@@ -342,8 +268,9 @@ class RecordingAudit {
       reached = std::max(reached.value_or(*structure.last), *structure.last);
     }
     if (!journal.end || !reached || !as_recorded() || any_missing()) return;
-    if (const Ticks off = journal.end_pts - *reached; off > end_tolerance || off < -end_tolerance) {
-      if (off > 0 && is_excused({*reached, journal.end_pts, 0})) return;
+    const Ticks allowed = end_tolerance(journal.end->reason);
+    if (const Ticks off = journal.end_pts - *reached; off > allowed || off < -allowed) {
+      if (off > 0 && is_explained({*reached, journal.end_pts, 0})) return;
       time_fault(What::times, report_.parts.back().path, *reached,
                  fmt::format("ends {:.1f} s {} the end in the journal", seconds(std::abs(off)),
                              off > 0 ? "before" : "after"));
@@ -352,15 +279,15 @@ class RecordingAudit {
 
   static double seconds(Ticks ticks) { return static_cast<double>(ticks) / media::ticks_per_second; }
 
-  bool is_excused(const Hole& hole) const {
-    return std::ranges::any_of(report_.journal->excused, [&](const Span& span) {
+  bool is_explained(const Hole& hole) const {
+    return std::ranges::any_of(explained_, [&](const journal::Span& span) {
       return span.from <= hole.to + tolerance && span.to >= hole.from - tolerance;
     });
   }
 
   // Without a second's doubt only: what is 2 s to the journal may be a little more in the file.
   void check_hole(const Hole& hole, const std::string& path) {
-    if (hole.to - hole.from <= tolerance || is_excused(hole)) return;
+    if (hole.to - hole.from <= tolerance || is_explained(hole)) return;
     report_.findings.add({.what = What::hole,
                           .file = path,
                           .from = hole.offset,
@@ -371,12 +298,12 @@ class RecordingAudit {
 
   // The ledger counts frames as they come; that is what the file has where nothing is encoded anew.
   void check_frames() {
-    const JournalFacts& journal = *report_.journal;
+    const journal::State& journal = *report_.journal;
     const bool sound = journal.end && as_recorded() && !any_missing() && journal.disk_errors.empty() &&
-                       journal.damaged_lines == 0 && report_.findings.faults() == 0;
+                       damaged_lines_ == 0 && report_.findings.faults() == 0;
     if (!sound) return;
     for (const media::Kind kind : {media::Kind::video, media::Kind::audio}) {
-      const TrackStory& track = journal.tracks[kind == media::Kind::video ? 0 : 1];
+      const journal::TrackState& track = journal.tracks[kind == media::Kind::video ? 0 : 1];
       if (!track.ledger || !track.format || track.format->codec != track.format->written_as) continue;
       std::uint64_t frames = 0;
       for (const PartReport& part : report_.parts) {
@@ -393,7 +320,7 @@ class RecordingAudit {
   }
 
   void conclude() {
-    const JournalFacts& journal = *report_.journal;
+    const journal::State& journal = *report_.journal;
     if (report_.findings.faults() > 0) {
       report_.verdict = Verdict::damaged;
     } else if (life_ == Life::active) {
@@ -418,11 +345,13 @@ class RecordingAudit {
         {.what = what, .severity = Severity::note, .file = std::move(file), .detail = std::move(detail)});
   }
 
-  storage::Disk& disk_;
+  Disk& disk_;
   const Target& target_;
   const VerifyProgress& progress_;
   Report report_;
   Life life_ = Life::ended;
+  std::uint64_t damaged_lines_ = 0;       // of the journal
+  std::vector<journal::Span> explained_;  // when media may be missing
   std::uint64_t total_ = 0;
 };
 
@@ -446,7 +375,7 @@ std::string_view to_string(Verdict verdict) {
   std::unreachable();
 }
 
-Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress) {
+Report verify(Disk& disk, const Target& target, const VerifyProgress& progress) {
   Report report = RecordingAudit(disk, target, progress).run();
   if (report.verdict != Verdict::damaged || !target.sizes) return report;
   // A file may have been replaced since the folder was listed.

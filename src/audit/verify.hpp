@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "audit/checked_journal.hpp"
 #include "audit/finding.hpp"
-#include "audit/journal_facts.hpp"
 #include "audit/structure.hpp"
 #include "audit/targets.hpp"
 
@@ -38,7 +38,7 @@ struct Report {
   std::string name{};  // path of the journal, or of the file
   Verdict verdict = Verdict::unreadable;
   std::string error{};  // when unreadable
-  std::optional<JournalFacts> journal{};
+  std::optional<journal::State> journal{};
   std::vector<PartReport> parts{};
   Findings findings{};
   std::uint64_t bytes_read = 0;
@@ -46,6 +46,6 @@ struct Report {
 
 // Reads all of the recording once, in pieces. Blocks; memory does not grow with it. The files are not written
 // to; whether a recorder holds the journal's lock is asked for.
-Report verify(storage::Disk& disk, const Target& target, const VerifyProgress& progress = {});
+Report verify(Disk& disk, const Target& target, const VerifyProgress& progress = {});
 
 }  // namespace holdfast::audit

@@ -238,7 +238,7 @@ TEST(Verify, AHoleThatTheJournalDoesNotExplainIsFound) {
   MadeRecording made(Plan{.gap = true}, 1);
   auto entries = made.entries();
   std::erase_if(entries,
-                [](const auto& entry) { return std::holds_alternative<storage::GapEvent>(entry.event); });
+                [](const auto& entry) { return std::holds_alternative<journal::GapEvent>(entry.event); });
   made.write_journal(entries);
   EXPECT_THAT(faults_of(verify_made(made)), Contains(What::hole));
 }
@@ -247,31 +247,55 @@ TEST(Verify, AHoleBetweenTwoPartsIsFoundToo) {
   MadeRecording made(Plan{.parts = 3, .seconds = 5}, 1);
   auto entries = made.entries();
   std::erase_if(entries, [](const auto& entry) {
-    const auto* part = std::get_if<storage::PartEvent>(&entry.event);
-    const auto* checksum = std::get_if<storage::ChecksumEvent>(&entry.event);
+    const auto* part = std::get_if<journal::PartEvent>(&entry.event);
+    const auto* checksum = std::get_if<journal::ChecksumEvent>(&entry.event);
     return (part != nullptr && part->number == 2) || (checksum != nullptr && checksum->part == 2);
   });
   for (auto& entry : entries) {
-    if (auto* part = std::get_if<storage::PartEvent>(&entry.event); part != nullptr && part->number == 3) {
+    if (auto* part = std::get_if<journal::PartEvent>(&entry.event); part != nullptr && part->number == 3) {
       part->number = 2;
     }
-    auto* checksum = std::get_if<storage::ChecksumEvent>(&entry.event);
+    auto* checksum = std::get_if<journal::ChecksumEvent>(&entry.event);
     if (checksum != nullptr && checksum->part == 3) checksum->part = 2;
-    if (auto* end = std::get_if<storage::EndEvent>(&entry.event)) end->parts = 2;
+    if (auto* end = std::get_if<journal::EndEvent>(&entry.event)) end->parts = 2;
   }
   made.write_journal(entries);
   EXPECT_THAT(faults_of(verify_made(made)), Contains(What::hole));
 }
 
+// A `resumed` line explained whatever was missing from the whole part before it.
+TEST(Verify, AHoleLongBeforeTheRecorderDiedIsFoundThoughTheRecordingWasResumed) {
+  const auto verify_with_hole = [](double seconds_after_hole) {
+    MadeRecording made(Plan{.parts = 2, .gap = true, .seconds = 2 * seconds_after_hole}, 1);
+    auto entries = made.entries();
+    // The first of the two gaps is not told.
+    const auto is_gap = [](const auto& entry) {
+      return std::holds_alternative<journal::GapEvent>(entry.event);
+    };
+    entries.erase(std::ranges::find_if(entries, is_gap));
+    const auto second = std::ranges::find_if(entries, [](const auto& entry) {
+      const auto* part = std::get_if<journal::PartEvent>(&entry.event);
+      return part != nullptr && part->number == 2;
+    });
+    const auto resumed = entries.insert(second, *second);
+    resumed->event = journal::ResumedEvent{"holdfast 0.1.0"};
+    made.write_journal(entries);
+    return faults_of(verify_made(made));
+  };
+  EXPECT_THAT(verify_with_hole(20), Contains(What::hole));
+  // What was lost at the very end may not have been noted any more.
+  EXPECT_THAT(verify_with_hole(1), testing::Not(Contains(What::hole)));
+}
+
 TEST(Verify, ALedgerWhoseSumsDoNotComeOutIsFound) {
   MadeRecording made(Plan{}, 1);
-  made.edit_journal<storage::LedgerEvent>([](auto& ledger) { ++ledger.lost; });
+  made.edit_journal<journal::LedgerEvent>([](auto& ledger) { ++ledger.lost; });
   EXPECT_THAT(faults_of(verify_made(made)), Contains(What::ledger));
 }
 
 TEST(Verify, FramesThatTheLedgerDidNotCountAreFound) {
   MadeRecording made(Plan{}, 1);
-  made.edit_journal<storage::LedgerEvent>([](auto& ledger) { ++ledger.frames; });
+  made.edit_journal<journal::LedgerEvent>([](auto& ledger) { ++ledger.frames; });
   EXPECT_THAT(faults_of(verify_made(made)), testing::ElementsAre(What::frames));
 }
 
@@ -279,7 +303,7 @@ TEST(Verify, BytesWithoutAChecksumAreFound) {
   MadeRecording made(Plan{}, 1);
   auto entries = made.entries();
   const auto first = std::ranges::find_if(
-      entries, [](const auto& entry) { return std::holds_alternative<storage::ChecksumEvent>(entry.event); });
+      entries, [](const auto& entry) { return std::holds_alternative<journal::ChecksumEvent>(entry.event); });
   entries.erase(first);
   made.write_journal(entries);
   EXPECT_THAT(faults_of(verify_made(made)), Contains(What::checksum_chain));
@@ -296,7 +320,7 @@ TEST(Verify, AFileThatWasReplacedHasTheChecksumOfAllOfIt) {
   entries.push_back(
       {.wall = entries.back().wall,
        .pts = entries.back().pts,
-       .event = storage::ReplacedEvent{1, other.size(), format_crc32c(crc32c(other)), "faststart"}});
+       .event = journal::ReplacedEvent{1, other.size(), format_crc32c(crc32c(other)), "faststart"}});
   made.write_journal(entries);
   EXPECT_EQ(verify_made(made).verdict, Verdict::whole) << told(verify_made(made));
   made.change(made.parts()[0], [](ByteVector& bytes) { bytes[bytes.size() / 2] ^= 1; });
@@ -308,16 +332,16 @@ TEST(Verify, WhatTheDiskDidNotPromiseIsNoFault) {
   auto entries = made.entries();
   const std::uint64_t size = made.disk().content(made.parts()[0]).size();
   std::erase_if(entries, [](const auto& entry) {
-    const auto* checksum = std::get_if<storage::ChecksumEvent>(&entry.event);
+    const auto* checksum = std::get_if<journal::ChecksumEvent>(&entry.event);
     return checksum != nullptr && checksum->part == 1;
   });
   const auto second = std::ranges::find_if(entries, [](const auto& entry) {
-    const auto* part = std::get_if<storage::PartEvent>(&entry.event);
+    const auto* part = std::get_if<journal::PartEvent>(&entry.event);
     return part != nullptr && part->number == 2;
   });
   entries.insert(second, {.wall = second->wall,
                           .pts = second->pts,
-                          .event = storage::UnsafeEvent{1, 0, size, "Input/output error"}});
+                          .event = journal::UnsafeEvent{1, 0, size, "Input/output error"}});
   made.write_journal(entries);
   const Report report = verify_made(made);
   EXPECT_EQ(report.verdict, Verdict::not_checksummed) << told(report);

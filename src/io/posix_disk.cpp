@@ -97,7 +97,7 @@ Result<void> sync_parent(const std::string& path) {
   return {};
 }
 
-class PosixFile final : public storage::File {
+class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path, std::uint64_t size)
       : descriptor_(std::move(descriptor)), path_(std::move(path)), size_(size) {}
@@ -192,7 +192,7 @@ class PosixFile final : public storage::File {
   std::uint64_t size_;
 };
 
-storage::DirectoryEntry entry_of(const std::string& name, const struct stat& status) {
+DirectoryEntry entry_of(const std::string& name, const struct stat& status) {
   return {.name = name,
           .size = static_cast<std::uint64_t>(status.st_size),
           .is_directory = S_ISDIR(status.st_mode),
@@ -206,7 +206,7 @@ struct CloseDirectory {
 
 }  // namespace
 
-Result<std::unique_ptr<storage::File>> PosixDisk::create(const std::string& path) {
+Result<std::unique_ptr<File>> PosixDisk::create(const std::string& path) {
   Descriptor descriptor(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0644);
   if (!descriptor) return failed("create", path);
   if (auto synced = sync_parent(path); !synced) {
@@ -217,7 +217,7 @@ Result<std::unique_ptr<storage::File>> PosixDisk::create(const std::string& path
   return std::make_unique<PosixFile>(std::move(descriptor), path, 0);
 }
 
-Result<std::unique_ptr<storage::File>> PosixDisk::open(const std::string& path) {
+Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path) {
   Descriptor descriptor(path.c_str(), O_WRONLY | O_APPEND);
   if (!descriptor) return failed("open", path);
   struct stat status{};
@@ -246,10 +246,10 @@ Result<ByteVector> PosixDisk::read(const std::string& path, std::uint64_t offset
   return bytes;
 }
 
-Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& directory) {
+Result<std::vector<DirectoryEntry>> PosixDisk::list(const std::string& directory) {
   const std::unique_ptr<DIR, CloseDirectory> stream(::opendir(directory.c_str()));
   if (!stream) return failed("list", directory);
-  std::vector<storage::DirectoryEntry> entries;
+  std::vector<DirectoryEntry> entries;
   errno = 0;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string name = entry->d_name;
@@ -264,7 +264,7 @@ Result<std::vector<storage::DirectoryEntry>> PosixDisk::list(const std::string& 
   return entries;
 }
 
-Result<storage::DirectoryEntry> PosixDisk::look(const std::string& path) {
+Result<DirectoryEntry> PosixDisk::look(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return failed("read the status of", path);
   return entry_of(path, status);

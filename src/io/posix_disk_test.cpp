@@ -14,6 +14,7 @@
 
 #include "io/clock.hpp"
 #include "io/storage_thread.hpp"
+#include "journal/reasons.hpp"
 #include "storage/naming.hpp"
 #include "storage/recording_files.hpp"
 #include "storage/scan.hpp"
@@ -175,8 +176,8 @@ TEST_F(PosixDiskTest, HoldsARecordingFromTheFirstByteToTheEnd) {
     std::unique_ptr<storage::RecordingFiles> files;
     worker.post([&] {
       files = std::make_unique<storage::RecordingFiles>(context, at("new/folder"), base);
-      files->note(storage::StartEvent{.recording_id = "r", .mint_id = "mint:1"}, now, 0);
-      files->open_part("ts", "mpegts", "start", now, 0);
+      files->note(journal::StartEvent{.recording_id = "r", .mint_id = "mint:1"}, now, 0);
+      files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
     });
     for (int i = 0; i < 1'000; ++i) {
       worker.post([&] {
@@ -185,7 +186,7 @@ TEST_F(PosixDiskTest, HoldsARecordingFromTheFirstByteToTheEnd) {
       });
     }
     worker.post([&] {
-      files->close({.reason = "stopped"}, now, 90'000,
+      files->close({.reason = journal::EndReason::stopped}, now, 90'000,
                    [&](Result<void> result) { closed.set_value(std::move(result)); });
     });
     EXPECT_TRUE(closed.get_future().get());

@@ -124,7 +124,7 @@ TEST(StoragePool, TakesJobsFromItsJobsEvenWhileItEnds) {
 }
 
 // A file on a disk that may stand still.
-class CountingFile final : public storage::File {
+class CountingFile final : public File {
  public:
   explicit CountingFile(Standstill* still = nullptr) : still_(still) {}
 

@@ -28,7 +28,7 @@ TEST_F(DamageTest, DamagedPicturesAreKeptAndMarked) {
   const TrackStatus track = track_status(Kind::video);
   ASSERT_GT(track.packets.lost, 0u);
   EXPECT_EQ(track.frames + track.packets.lost, studio().sent(Kind::video).size());
-  const auto damages = events<storage::DamageEvent>();
+  const auto damages = events<journal::DamageEvent>();
   ASSERT_THAT(damages, SizeIs(1));
   EXPECT_EQ(damages[0].kept, "keep");
   EXPECT_EQ(damages[0].frames, track.frames_damaged);
@@ -53,7 +53,7 @@ TEST_F(DamageTest, DamagedPicturesAreDroppedWhereTheyAreNotWanted) {
   EXPECT_EQ(dropped, track.packets.dropped);
   EXPECT_EQ(dropped, track.frames_damaged);  // of a packet each
   EXPECT_EQ(track.packets.expected, track.packets.written + track.packets.lost + dropped);
-  const auto damages = events<storage::DamageEvent>();
+  const auto damages = events<journal::DamageEvent>();
   ASSERT_THAT(damages, SizeIs(1));
   EXPECT_EQ(damages[0].kept, "drop");
   const MediaFile recorded = file();
@@ -73,7 +73,7 @@ TEST_F(DamageTest, ARecordingThatEndsDamagedSaysSo) {
   net.path(recorder_at, studio_at).loss = 1;
   run_for(400ms);
   finish();  // gives up the hole
-  EXPECT_THAT(events<storage::DamageEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::DamageEvent>(), SizeIs(1));
 }
 
 TEST_F(DamageTest, TheJournalEndsWithTheLedgerOfEachTrack) {
@@ -84,11 +84,11 @@ TEST_F(DamageTest, TheJournalEndsWithTheLedgerOfEachTrack) {
   net.both_ways(studio_at, recorder_at, {});
   run_for(2s);
   finish();
-  const auto ledgers = events<storage::LedgerEvent>();
+  const auto ledgers = events<journal::LedgerEvent>();
   ASSERT_THAT(ledgers, SizeIs(4));  // after a minute, and at the end
   for (const Kind kind : {Kind::video, Kind::audio}) {
     const auto last = std::ranges::find(ledgers.begin() + 2, ledgers.end(), journal_track(kind),
-                                        &storage::LedgerEvent::track);
+                                        &journal::LedgerEvent::track);
     ASSERT_NE(last, ledgers.end());
     const TrackStatus track = track_status(kind);
     EXPECT_EQ(last->expected, track.packets.expected);

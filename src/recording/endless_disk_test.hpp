@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "storage/disk.hpp"
+#include "base/disk.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // g++ brings the function without its header.
@@ -28,21 +28,19 @@ inline std::size_t allocated_bytes() {
 }
 
 // A disk without bottom: keeps sizes, not bytes, and shows them to whoever reads along.
-class EndlessDisk final : public storage::Disk {
+class EndlessDisk final : public Disk {
  public:
-  Result<std::unique_ptr<storage::File>> create(const std::string& path) override {
+  Result<std::unique_ptr<File>> create(const std::string& path) override {
     return std::make_unique<CountedFile>(*this, path);
   }
-  Result<std::unique_ptr<storage::File>> open(const std::string& path) override {
+  Result<std::unique_ptr<File>> open(const std::string& path) override {
     return std::make_unique<CountedFile>(*this, path);
   }
   Result<ByteVector> read(const std::string&, std::uint64_t, std::uint64_t) override { return ByteVector{}; }
-  Result<std::vector<storage::DirectoryEntry>> list(const std::string&) override {
-    return std::vector<storage::DirectoryEntry>{};
+  Result<std::vector<DirectoryEntry>> list(const std::string&) override {
+    return std::vector<DirectoryEntry>{};
   }
-  Result<storage::DirectoryEntry> look(const std::string& path) override {
-    return storage::DirectoryEntry{.name = path};
-  }
+  Result<DirectoryEntry> look(const std::string& path) override { return DirectoryEntry{.name = path}; }
   Result<void> rename(const std::string&, const std::string&) override { return {}; }
   Result<void> remove(const std::string&) override { return {}; }
   Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }
@@ -54,7 +52,7 @@ class EndlessDisk final : public storage::Disk {
   std::function<void(const std::string& path, Bytes more)> on_append;
 
  private:
-  class CountedFile final : public storage::File {
+  class CountedFile final : public File {
    public:
     CountedFile(EndlessDisk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
     Result<void> append(Bytes more) override {

@@ -53,7 +53,7 @@ std::optional<Gap> GapWatch::handle_tick(Instant now, Tracks tracks, Recording r
   if (tracks == Tracks::all_muted) {
     rest(now);
     if (!muted_since_) muted_since_ = now;
-    hold_to(now - *muted_since_, limits_.mute, "mute_limit");
+    hold_to(now - *muted_since_, limits_.mute, journal::EndReason::mute_limit);
   } else {
     muted_since_.reset();
   }
@@ -67,7 +67,7 @@ std::optional<Gap> GapWatch::handle_tick(Instant now, Tracks tracks, Recording r
     const bool left = suspected_ == GapCause::network && tracks == Tracks::all_left;
     gap_->cause = left ? GapCause::left : suspected_;
   }
-  hold_to(std::min(silence(now), now - counts_from_), limits_.gap, "gap_limit");
+  hold_to(std::min(silence(now), now - counts_from_), limits_.gap, journal::EndReason::gap_limit);
   return std::nullopt;
 }
 
@@ -81,8 +81,8 @@ std::optional<Gap> GapWatch::end(Instant to) {
   return std::exchange(gap_, std::nullopt);
 }
 
-void GapWatch::hold_to(Duration span, Duration limit, std::string_view reason) {
-  if (limit > Duration::zero() && span >= limit && limit_reached_.empty()) limit_reached_ = reason;
+void GapWatch::hold_to(Duration span, Duration limit, journal::EndReason reason) {
+  if (limit > Duration::zero() && span >= limit && !limit_reached_) limit_reached_ = reason;
 }
 
 }  // namespace holdfast::recording

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "journal/reasons.hpp"
 #include "livekit/ending.hpp"
 
 namespace holdfast::recording {
@@ -59,8 +60,8 @@ class GapWatch {
   // The recording ends: so does its gap.
   std::optional<Gap> finish(Instant now);
 
-  // "gap_limit" or "mute_limit" once that is reached, for good; else empty.
-  std::string_view limit_reached() const { return limit_reached_; }
+  // gap_limit or mute_limit once that is reached, for good.
+  std::optional<journal::EndReason> limit_reached() const { return limit_reached_; }
   bool in_gap() const { return gap_.has_value(); }
   Duration silence(Instant now) const { return now - heard_; }
   // Of all gaps so far, the present one too.
@@ -71,7 +72,7 @@ class GapWatch {
 
  private:
   std::optional<Gap> end(Instant to);
-  void hold_to(Duration span, Duration limit, std::string_view reason);
+  void hold_to(Duration span, Duration limit, journal::EndReason reason);
 
   const Limits limits_;
   Instant heard_;        // the last packet, or from where silence counts
@@ -81,7 +82,7 @@ class GapWatch {
   GapCause suspected_ = GapCause::network;
   Duration total_{};  // of those that are over
   std::uint64_t count_ = 0;
-  std::string_view limit_reached_;
+  std::optional<journal::EndReason> limit_reached_;
 };
 
 }  // namespace holdfast::recording

@@ -51,7 +51,7 @@ TEST_F(GapWatchTest, WhatARestartCostIsAGapHoweverShort) {
     EXPECT_FALSE(watch.handle_tick(now_, Tracks::expected, GapWatch::Recording::begun));
     EXPECT_TRUE(watch.in_gap());
     EXPECT_FALSE(watch.handle_tick(now_ + 59s, Tracks::expected, GapWatch::Recording::begun));
-    EXPECT_EQ(watch.limit_reached(), "") << "the limit counts from the restart";
+    EXPECT_EQ(watch.limit_reached(), std::nullopt) << "the limit counts from the restart";
     watch.handle_packet(now_ + 59s);
     const auto gap = watch.handle_tick(now_ + 59s, Tracks::expected, GapWatch::Recording::begun);
     ASSERT_TRUE(gap);
@@ -71,9 +71,9 @@ TEST_F(GapWatchTest, BeforeTheRecordingHasBegunNothingIsAGapButTheLimitHolds) {
   recording_ = GapWatch::Recording::not_begun;
   silence(59s);
   EXPECT_FALSE(watch_.in_gap());
-  EXPECT_EQ(watch_.limit_reached(), "");
+  EXPECT_EQ(watch_.limit_reached(), std::nullopt);
   silence(1s);
-  EXPECT_EQ(watch_.limit_reached(), "gap_limit");
+  EXPECT_EQ(watch_.limit_reached(), journal::EndReason::gap_limit);
 }
 
 TEST_F(GapWatchTest, TheFirstCauseThatIsKnownStays) {
@@ -97,9 +97,9 @@ TEST_F(GapWatchTest, MuteIsNoGapAndHasALimitOfItsOwn) {
   tracks_ = Tracks::all_muted;
   silence(299s);
   EXPECT_EQ(watch_.count(), 0u);
-  EXPECT_EQ(watch_.limit_reached(), "");
+  EXPECT_EQ(watch_.limit_reached(), std::nullopt);
   silence(2s);
-  EXPECT_EQ(watch_.limit_reached(), "mute_limit");
+  EXPECT_EQ(watch_.limit_reached(), journal::EndReason::mute_limit);
 }
 
 TEST_F(GapWatchTest, ARecordingThatEndsInAGapEndsItToo) {

@@ -89,7 +89,7 @@ class Day {
     calm();
     alice.stop();
     pass(1900ms);  // longer than the recorder's patience, shorter than a gap
-    recorder_->finish("stopped");
+    recorder_->finish(journal::EndReason::stopped);
     await_end();
   }
   void await_end() {
@@ -125,7 +125,7 @@ class Day {
   template <typename Event>
   std::vector<Event> events() {
     std::vector<Event> found;
-    for (const auto& entry : storage::parse_journal(disk_.content("/recordings/m-1.journal.jsonl")).entries) {
+    for (const auto& entry : journal::parse(disk_.content("/recordings/m-1.journal.jsonl")).entries) {
       if (const auto* event = std::get_if<Event>(&entry.event)) found.push_back(*event);
     }
     return found;
@@ -133,18 +133,18 @@ class Day {
   // For each gap its cause.
   std::vector<std::string> gaps() {
     std::vector<std::string> causes;
-    for (const auto& gap : events<storage::GapEvent>()) causes.push_back(gap.cause);
+    for (const auto& gap : events<journal::GapEvent>()) causes.push_back(gap.cause);
     return causes;
   }
   std::vector<std::string> reconnects() {
     std::vector<std::string> causes;
-    for (const auto& event : events<storage::ReconnectEvent>()) causes.push_back(event.cause);
+    for (const auto& event : events<journal::ReconnectEvent>()) causes.push_back(event.cause);
     return causes;
   }
   // The journal's gaps are that one, of the length that the network knows.
   void expect_gap_at(Instant when, const std::string& cause) {
     ASSERT_THAT(gaps(), ElementsAre(cause));
-    const auto gap = events<storage::GapEvent>().front();
+    const auto gap = events<journal::GapEvent>().front();
     // Where a publisher left, what was lost of his last packets may come again behind the blank tail, and
     // then is no sign of him.
     const double tolerance = cause == "left" && lossy_ ? 0.25 : 0.05;
@@ -279,7 +279,7 @@ const std::vector<Scenario> scenarios{
        day.expect_well();
        day.end();
        day.expect_no_gap();
-       EXPECT_THAT(day.events<storage::MuteEvent>(), SizeIs(4));
+       EXPECT_THAT(day.events<journal::MuteEvent>(), SizeIs(4));
        day.expect_in_step();
      }},
     {"TheCameraIsMutedFor30Seconds",
@@ -292,7 +292,7 @@ const std::vector<Scenario> scenarios{
        day.expect_well();
        day.end();
        day.expect_no_gap();
-       EXPECT_THAT(day.events<storage::MuteEvent>(), SizeIs(2));
+       EXPECT_THAT(day.events<journal::MuteEvent>(), SizeIs(2));
        day.expect_in_step();
      }},
     {"TheMicrophoneIsMutedFor30Seconds",
@@ -305,7 +305,7 @@ const std::vector<Scenario> scenarios{
        day.expect_well();
        day.end();
        day.expect_no_gap();
-       EXPECT_THAT(day.events<storage::MuteEvent>(), SizeIs(2));
+       EXPECT_THAT(day.events<journal::MuteEvent>(), SizeIs(2));
        day.expect_in_step();
      }},
     {"LayersSwitch",
@@ -394,7 +394,7 @@ const std::vector<Scenario> scenarios{
        day.pass(59s);
        EXPECT_FALSE(day.recorder().finished());
        day.await_end();
-       EXPECT_EQ(day.recorder().limit, "gap_limit");
+       EXPECT_EQ(day.recorder().limit, journal::EndReason::gap_limit);
        EXPECT_NEAR(to_seconds(day.now() - left), 60, 1);
      }},
     {"TheRecordersAddressChanges",

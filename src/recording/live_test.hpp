@@ -26,7 +26,7 @@ class LiveRecorder final : private livekit::Signalling,
     sim::SimClock& clock;
     sim::SimNet& net;
     sim::SimRoom& room;
-    storage::Disk& disk;
+    Disk& disk;
     storage::WriteBudget& budget;
   };
 
@@ -43,9 +43,9 @@ class LiveRecorder final : private livekit::Signalling,
   }
 
   void start() { membership_.start(now()); }
-  void finish(std::string reason) {
+  void finish(journal::EndReason reason) {
     membership_.leave(now());
-    if (!std::exchange(finishing_, true)) recorder_.finish(std::move(reason));
+    if (!std::exchange(finishing_, true)) recorder_.finish(reason);
   }
 
   Session& session() { return recorder_.session; }
@@ -53,7 +53,7 @@ class LiveRecorder final : private livekit::Signalling,
 
   std::uint64_t asked = 0;  // the token endpoint
   std::optional<livekit::Outcome> outcome;
-  std::string limit;  // that ended it
+  std::optional<journal::EndReason> limit;  // that ended it
 
  private:
   Now now() const { return world_.clock.both(); }
@@ -61,9 +61,9 @@ class LiveRecorder final : private livekit::Signalling,
   void look_after() {
     if (!std::exchange(recorder_.lost_because, {}).empty())
       to_control_.post([this] { membership_.handle_media_lost(now()); });
-    if (!recorder_.limit_reached.empty() && limit.empty()) {
+    if (recorder_.limit_reached && !limit) {
       limit = recorder_.limit_reached;
-      to_control_.post([this] { finish(limit); });
+      to_control_.post([this] { finish(*limit); });
     }
   }
   void to_session(std::move_only_function<void(Session&)> job) {
@@ -113,13 +113,16 @@ class LiveRecorder final : private livekit::Signalling,
     to_session([fault](Session& session) { session.suspect(cause_of(fault)); });
   }
   void note_resumed() override {
-    to_session([this](Session& session) { session.note(storage::ReconnectEvent{"resume"}, now()); });
+    to_session([this](Session& session) { session.note(journal::ReconnectEvent{"resume"}, now()); });
   }
   void warn(const std::string& why) override { ADD_FAILURE() << why; }
   void handle_publisher(std::string_view) override {}
   void end(livekit::Outcome how, const std::string&) override {
     outcome = how;
-    to_control_.post([this] { finish(*outcome == livekit::Outcome::refused ? "refused" : "stream_ended"); });
+    to_control_.post([this] {
+      finish(*outcome == livekit::Outcome::refused ? journal::EndReason::refused
+                                                   : journal::EndReason::stream_ended);
+    });
   }
 
   const World world_;

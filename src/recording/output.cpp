@@ -12,6 +12,8 @@
 namespace holdfast::recording {
 namespace {
 
+using journal::PartReason;
+
 constexpr media::Ticks opus_silence_ticks =
     codec::opus_silence_samples * media::ticks_per_second / codec::opus_sample_rate;
 // MPEG-TS wants a clock reference every 40 ms also while no frame comes.
@@ -34,13 +36,13 @@ Output::Output(OutputOptions options, const storage::StorageContext& storage, Ex
       timeline_(timeline),
       settle_held_audio_(std::move(settle_held_audio)),
       format_(options_.format) {
-  if (!options_.continues) return;
-  const Continuation& former = *options_.continues;
+  if (!options_.resume_point) return;
+  const ResumePoint& former = *options_.resume_point;
   files_ = std::make_unique<storage::RecordingFiles>(storage_, options_.directory, options_.recording_id,
                                                      former.files);
   first_pts_ = former.first_pts;
   end_pts_ = former.end_pts;
-  note(storage::ResumedEvent{program_version()}, now);
+  note(journal::ResumedEvent{program_version()}, now);
 }
 
 AudioMode Output::audio_mode() const {
@@ -57,10 +59,10 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
   }
   const bool fits =
       video_format_ && (!key || *video_format_ == timed.format || muxer_->can_continue(0, timed.format));
-  const std::string_view due = key && fits ? next_part_reason(frame.dts) : std::string_view();
-  if (!fits || !due.empty()) {
+  const auto due = key && fits ? next_part_reason(frame.dts) : std::nullopt;
+  if (!fits || due) {
     if (!key) return Outcome::refused_by_container;
-    const std::string_view reason = !due.empty() ? due : new_part_reason();
+    const PartReason reason = due ? *due : new_part_reason();
     if (auto opened = open_part(&timed.format, frame.dts, reason, now); !opened) {
       container_error_ = opened.error();
       return Outcome::refused_by_container;
@@ -85,20 +87,20 @@ Outcome Output::push_video(const TimedFrame& timed, const Now& now) {
 }
 
 // Of a part without which the frame could not be written.
-std::string_view Output::new_part_reason() const {
-  if (!files_) return "start";
-  if (!muxer_) return "resumed";
-  return video_format_ ? "video_format" : "late_video";
+PartReason Output::new_part_reason() const {
+  if (!files_) return PartReason::start;
+  if (!muxer_) return PartReason::resumed;
+  return video_format_ ? PartReason::video_format : PartReason::late_video;
 }
 
-std::string_view Output::next_part_reason(media::Ticks pts) const {
-  if (!muxer_) return {};
-  if (files_->needs_new_part()) return "disk";
-  if (split_asked_) return "split";
+std::optional<PartReason> Output::next_part_reason(media::Ticks pts) const {
+  if (!muxer_) return std::nullopt;
+  if (files_->needs_new_part()) return PartReason::disk;
+  if (split_asked_) return PartReason::split;
   if (options_.part_duration > Duration::zero() && pts - part_pts_ >= media::to_ticks(options_.part_duration))
-    return "duration";
-  if (options_.part_size > 0 && files_->part_size() >= options_.part_size) return "size";
-  return {};
+    return PartReason::duration;
+  if (options_.part_size > 0 && files_->part_size() >= options_.part_size) return PartReason::size;
+  return std::nullopt;
 }
 
 void Output::split() {
@@ -170,12 +172,12 @@ void Output::choose_format(const media::TrackFormat* video, const Now& now) {
 }
 
 void Output::note_format(const Now& now) {
-  note(storage::FormatNoteEvent{std::string(container::to_string(options_.format)),
+  note(journal::FormatNoteEvent{std::string(container::to_string(options_.format)),
                                 std::string(container::to_string(format_)), format_note_},
        now);
 }
 
-Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason,
+Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts, PartReason reason,
                                const Now& now) {
   const container::Format format_before = format_;
   choose_format(video, now);
@@ -227,7 +229,7 @@ Result<void> Output::open_part(const media::TrackFormat* video, media::Ticks pts
 
 void Output::write_start(const Now& now) {
   files_ = std::make_unique<storage::RecordingFiles>(storage_, options_.directory, options_.recording_id);
-  storage::StartEvent start;
+  journal::StartEvent start;
   start.program = program_version();
   start.recording_id = options_.recording_id;
   start.mint_id = options_.mint_id;
@@ -239,7 +241,7 @@ void Output::write_start(const Now& now) {
 
 void Output::note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts) {
   const media::Codec received = format.codec == media::Codec::aac ? media::Codec::opus : format.codec;
-  storage::TrackEvent track;
+  journal::TrackEvent track;
   track.track = journal_track(format.kind());
   track.kind = media::to_string(format.kind());
   track.codec = media::to_string(received);
@@ -280,9 +282,9 @@ void Output::handle_tick(const Now& now, PictureExpected picture, Liveness liven
 // Sound alone needs no key frame.
 void Output::split_sound(const Now& now) {
   if (video_format_) return;
-  const std::string_view reason = next_part_reason(end_pts_);
-  if (reason.empty()) return;
-  if (auto opened = open_part(nullptr, end_pts_, reason, now); !opened) container_error_ = opened.error();
+  const auto reason = next_part_reason(end_pts_);
+  if (!reason) return;
+  if (auto opened = open_part(nullptr, end_pts_, *reason, now); !opened) container_error_ = opened.error();
 }
 
 void Output::advance_clock(const Now& now) {
@@ -301,8 +303,8 @@ Instant Output::deadline() const {
 }
 
 void Output::start_with_sound(const Now& now) {
-  if (auto opened = open_part(nullptr, held_audio_.front().frame.pts, files_ ? "resumed" : "start", now);
-      !opened) {
+  const PartReason reason = files_ ? PartReason::resumed : PartReason::start;
+  if (auto opened = open_part(nullptr, held_audio_.front().frame.pts, reason, now); !opened) {
     container_error_ = opened.error();
     for (const HeldFrame& held : std::exchange(held_audio_, {})) {
       settle_held_audio_(held.frame.packets, Outcome::refused_by_container);
@@ -359,21 +361,21 @@ void Output::keep_journal(const Now& now, FillSpans spans) {
     const bool is_long = filled.last_pts - filled.first_pts >= longest_fill_span;
     if (!over && !is_long && spans == FillSpans::finished) continue;
     const media::Ticks length = kind == media::Kind::audio ? opus_silence_ticks : 0;
-    const storage::FillEvent fill{journal_track(kind), filled.first_pts, filled.last_pts + length,
+    const journal::FillEvent fill{journal_track(kind), filled.first_pts, filled.last_pts + length,
                                   filled.frames - filled.noted};
     if (note(fill, now)) filled.noted = filled.frames;
   }
   const std::string disk_error = files_ && files_->error() ? files_->error()->message : std::string();
-  if (disk_error != disk_error_noted_ && note(storage::DiskEvent{disk_error}, now))
+  if (disk_error != disk_error_noted_ && note(journal::DiskEvent{disk_error}, now))
     disk_error_noted_ = disk_error;
 }
 
 bool Output::needs_key_frame() const {
   return disk_refused_picture_ || (video_filler_ && video_filler_->needs_key_frame()) ||
-         (video_format_ && !next_part_reason(end_pts_).empty());
+         (video_format_ && next_part_reason(end_pts_));
 }
 
-bool Output::note(storage::JournalEvent event, const Now& now) {
+bool Output::note(journal::Event event, const Now& now) {
   if (!files_ || closing_) return false;
   return files_->note(std::move(event), now, media_time(now));
 }
@@ -393,7 +395,7 @@ void Output::drain(const Now& now, std::move_only_function<void()> drained) {
   }
 }
 
-void Output::finish(std::string reason, const Now& now, Finished finished) {
+void Output::finish(journal::EndReason reason, const Now& now, Finished finished) {
   keep_journal(now, FillSpans::all);
   closing_ = true;
   if (!files_) {
@@ -404,14 +406,10 @@ void Output::finish(std::string reason, const Now& now, Finished finished) {
     if (auto ended = muxer_->finish(files_->buffer()); !ended) container_error_ = ended.error();
     files_->commit(now.instant);
   }
-  storage::EndEvent end;
-  end.reason = std::move(reason);
+  journal::EndEvent end;
+  end.reason = reason;
   end.duration = to_seconds(duration());
-  files_->close(std::move(end), now, end_pts_, std::move(finished));
-}
-
-Duration Output::duration() const {
-  return media::to_duration(end_pts_ - first_pts_);
+  files_->close(end, now, end_pts_, std::move(finished));
 }
 
 std::optional<Error> Output::error() const {

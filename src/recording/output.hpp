@@ -26,9 +26,9 @@ constexpr int journal_track(media::Kind kind) {
   return kind == media::Kind::video ? 0 : 1;
 }
 
-// A recording that another process left, to go on with.
-struct Continuation {
-  storage::Takeover files;
+// Where a recording that another process left continues.
+struct ResumePoint {
+  storage::OpenFiles files;
   media::Ticks first_pts = 0;  // of its first part
   media::Ticks end_pts = 0;    // how far its media came, and when that was
   WallTime end_wall;
@@ -47,7 +47,7 @@ struct OutputOptions {
   // is asked for.
   Duration part_duration{};
   std::uint64_t part_size = 0;
-  std::optional<Continuation> continues{};
+  std::optional<ResumePoint> resume_point{};
   // Sound alone begins a recording after this, where no picture is to be expected ...
   Duration track_wait = std::chrono::seconds(1);
   // ... and after this, where one is announced but its first key frame does not come.
@@ -101,7 +101,7 @@ class Output {
   void split();
   // What happened to the stream, for the journal. False: it is not taken, before the first part or while the
   // disk does not keep up.
-  bool note(storage::JournalEvent event, const Now& now);
+  bool note(journal::Event event, const Now& now);
   // The identity that the journal names; before the first part.
   void set_participant(std::string identity) { participant_ = std::move(identity); }
 
@@ -111,7 +111,7 @@ class Output {
   // Ends the last part. Calls back when all is on the disk, at once if nothing was ever written; then the
   // output may be destroyed, not from within.
   using Finished = std::move_only_function<void(Result<void>)>;
-  void finish(std::string reason, const Now& now, Finished finished);
+  void finish(journal::EndReason reason, const Now& now, Finished finished);
 
   // The DTS of the last filler frame of that kind, behind which the track's own frames must stay; 0: none.
   media::Ticks filled_to(media::Kind kind) const { return filled(kind).last_pts; }
@@ -130,7 +130,7 @@ class Output {
   }
   std::uint64_t bytes_written() const { return files_ ? files_->written() : 0; }
   // Of media, from the first frame to the end of the latest.
-  Duration duration() const;
+  Duration duration() const { return media::to_duration(end_pts_ - first_pts_); }
   std::uint64_t video_frames() const { return video_frames_; }
   std::uint64_t audio_frames() const { return audio_frames_; }
   std::uint64_t video_filler_frames() const { return filled(media::Kind::video).frames; }
@@ -156,14 +156,14 @@ class Output {
   };
 
   // `video`: null for sound alone. Errors: the container cannot take it.
-  Result<void> open_part(const media::TrackFormat* video, media::Ticks pts, std::string_view reason,
+  Result<void> open_part(const media::TrackFormat* video, media::Ticks pts, journal::PartReason reason,
                          const Now& now);
   void choose_format(const media::TrackFormat* video, const Now& now);
   void note_format(const Now& now);
   void note_track(const media::TrackFormat& format, const Now& now, media::Ticks pts);
-  // Why another part is due; empty: none is.
-  std::string_view next_part_reason(media::Ticks pts) const;
-  std::string_view new_part_reason() const;
+  // Why another part is due.
+  std::optional<journal::PartReason> next_part_reason(media::Ticks pts) const;
+  journal::PartReason new_part_reason() const;
   void write_start(const Now& now);
   media::Ticks media_time(const Now& now) const;
   void release_held();

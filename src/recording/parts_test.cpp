@@ -13,7 +13,8 @@ class PartsTest : public SessionTest {
  protected:
   std::vector<std::string> reasons() {
     std::vector<std::string> found;
-    for (const storage::PartEvent& part : events<storage::PartEvent>()) found.push_back(part.reason);
+    for (const journal::PartEvent& part : events<journal::PartEvent>())
+      found.emplace_back(to_string(part.reason));
     return found;
   }
   ByteVector joined() {
@@ -65,10 +66,10 @@ TEST_F(PartsTest, PartsOfACertainLength) {
   run_for(65s);
   finish();
   EXPECT_THAT(reasons(), SizeIs(7));
-  const auto parts = events<storage::PartEvent>();
+  const auto parts = events<journal::PartEvent>();
   std::vector<media::Ticks> begins;
-  for (const storage::JournalEntry& entry : journal().entries) {
-    if (std::holds_alternative<storage::PartEvent>(entry.event)) begins.push_back(entry.pts);
+  for (const journal::Entry& entry : journal().entries) {
+    if (std::holds_alternative<journal::PartEvent>(entry.event)) begins.push_back(entry.pts);
   }
   for (std::size_t i = 1; i < begins.size(); ++i) {
     EXPECT_GE(begins[i] - begins[i - 1], 10 * media::ticks_per_second);
@@ -152,7 +153,7 @@ TEST_F(PartsTest, AFailedSyncBeginsANewPart) {
   run_for(4s);
   finish();
   EXPECT_THAT(reasons(), ElementsAre("start", "disk"));
-  EXPECT_THAT(events<storage::UnsafeEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::UnsafeEvent>(), SizeIs(1));
   EXPECT_EQ(packets(Kind::video).lost + packets(Kind::video).dropped, 0u);
   expect_seamless();
 }

@@ -1,4 +1,5 @@
-#include "archive/leftovers.hpp"
+#include "archive/recovery.hpp"
+#include "audit/verify.hpp"
 #include "base/crc32c.hpp"
 #include "container/ts_checker.hpp"
 #include "recording/session_test.hpp"
@@ -49,9 +50,9 @@ class PowerCutTest : public SessionTest {
   };
 
   // What a reader finds in the parts; broken ones are faults.
-  static media::Ticks end_of(const sim::SimDisk& after, const archive::Leftover& leftover) {
+  static media::Ticks end_of(const sim::SimDisk& after, const archive::Recovered& recovered) {
     media::Ticks end = 0;
-    for (const std::string& path : leftover.files.part_paths) {
+    for (const std::string& path : recovered.files.part_paths) {
       const ByteVector bytes = after.content(path);
       const MediaFile file = read_media_file(bytes);
       EXPECT_FALSE(file.tracks.empty()) << path;
@@ -65,49 +66,60 @@ class PowerCutTest : public SessionTest {
   void check(const PowerCuts& cuts, sim::SimDisk& after, Tally& tally, bool read_media) {
     ++tally.images;
     if (!after.exists(std::string("/recordings/") + journal_file)) return;
-    auto taken = archive::take_over(after, "/recordings", journal_file, clock.wall());
+    auto taken = archive::recover(after, "/recordings", journal_file, clock.wall());
     if (!taken) {
       // The journal was made, but not its first line.
       EXPECT_EQ(taken.error().code, ErrorCode::invalid) << taken.error().message;
       EXPECT_EQ(cuts.synced(std::string("/recordings/") + journal_file), 0u);
       return;
     }
-    if (!*taken) return;  // it had ended
-    const archive::Leftover& leftover = **taken;
+    if (!*taken) return expect_whole(after);  // it had ended
+    const archive::Recovered& recovered = **taken;
     // Every synced byte is still there: what is durable is neither cut off nor forgotten.
-    for (const std::string& path : leftover.files.part_paths) {
+    for (const std::string& path : recovered.files.part_paths) {
       const std::size_t synced = cuts.synced(path);
       ASSERT_GE(after.content(path).size(), synced) << path;
     }
     if (read_media) {
       ++tally.decoded;
-      const media::Ticks end = end_of(after, leftover);
-      EXPECT_EQ(end > 0, leftover.has_media);
-      for (const std::string& path : leftover.files.part_paths) {
+      const media::Ticks end = end_of(after, recovered);
+      EXPECT_EQ(end > 0, recovered.has_media);
+      for (const std::string& path : recovered.files.part_paths) {
         if (!path.ends_with(".ts")) continue;
         EXPECT_THAT(container::test::TsChecker::check(after.content(path)).faults, testing::IsEmpty())
             << path;
       }
     }
-    check_journal(after, leftover);
-    ASSERT_TRUE(archive::close_leftover(leftover, clock.wall()).has_value());
+    check_journal(after, recovered);
+    ASSERT_TRUE(archive::close_recovered(recovered, clock.wall()).has_value());
     const auto found = storage::scan(after, "/recordings");
     ASSERT_TRUE(found.has_value());
     ASSERT_EQ(found->recordings.size(), 1u);
-    EXPECT_EQ(found->recordings[0].end_reason, "interrupted");
+    EXPECT_EQ(found->recordings[0].end_reason, journal::EndReason::interrupted);
     for (const storage::RecordedPart& part : found->recordings[0].parts) EXPECT_GT(part.bytes, 0u);
+    expect_whole(after);
+  }
+
+  // What recovery left is what `holdfast verify` calls whole.
+  static void expect_whole(sim::SimDisk& after) {
+    const audit::Report report = audit::verify(after, {.folder = "/recordings/", .journal = journal_file});
+    for (const audit::Finding& finding : report.findings.listed()) {
+      EXPECT_EQ(finding.severity, audit::Severity::note)
+          << audit::to_string(finding.what) << ": " << finding.file << ": " << finding.detail;
+    }
+    EXPECT_NE(report.verdict, audit::Verdict::unreadable) << report.error;
   }
 
   // Its checksums cover every part to the end, and are true.
-  static void check_journal(const sim::SimDisk& after, const archive::Leftover& leftover) {
-    const auto journal = storage::parse_journal(after.content(std::string("/recordings/") + journal_file));
+  static void check_journal(const sim::SimDisk& after, const archive::Recovered& recovered) {
+    const auto journal = journal::parse(after.content(std::string("/recordings/") + journal_file));
     EXPECT_EQ(journal.damaged + journal.missing, 0u);
     EXPECT_FALSE(journal.torn);
     std::map<int, std::uint64_t> covered;
     std::map<int, std::string> names;
-    for (const storage::JournalEntry& entry : journal.entries) {
-      if (const auto* part = std::get_if<storage::PartEvent>(&entry.event)) names[part->number] = part->file;
-      const auto* sum = std::get_if<storage::ChecksumEvent>(&entry.event);
+    for (const journal::Entry& entry : journal.entries) {
+      if (const auto* part = std::get_if<journal::PartEvent>(&entry.event)) names[part->number] = part->file;
+      const auto* sum = std::get_if<journal::ChecksumEvent>(&entry.event);
       if (sum == nullptr) continue;
       const ByteVector bytes = after.content("/recordings/" + names[sum->part]);
       EXPECT_EQ(sum->from, covered[sum->part]);
@@ -117,7 +129,7 @@ class PowerCutTest : public SessionTest {
     }
     std::uint64_t sum = 0;
     for (const auto& [part, bytes] : covered) sum += bytes;
-    EXPECT_EQ(sum, leftover.files.bytes);
+    EXPECT_EQ(sum, recovered.files.bytes);
   }
 
   // Media that a power cut takes of what was written, against a cut of the process alone.
@@ -127,7 +139,7 @@ class PowerCutTest : public SessionTest {
     for (const auto unsynced : {PowerCuts::Unsynced::lost, PowerCuts::Unsynced::kept}) {
       const bool kept = unsynced == PowerCuts::Unsynced::kept;
       const auto after = cuts.image(kept ? cuts.last_size() : 0, unsynced, random);
-      const auto taken = archive::take_over(*after, "/recordings", journal_file, clock.wall());
+      const auto taken = archive::recover(*after, "/recordings", journal_file, clock.wall());
       if (taken && *taken) ends[kept ? 1 : 0] = end_of(*after, **taken);
     }
     tally.most_lost = std::max(tally.most_lost,

@@ -171,7 +171,7 @@ class World {
     clock_.run_until(impaired_until);
     net_.both_ways(studio_at, recorder_at, clean);
     clock_.run_until(end + 1s);
-    recorder_->finish("stopped");
+    recorder_->finish(journal::EndReason::stopped);
     ASSERT_TRUE(clock_.run_until([&] { return recorder_->finished.has_value(); }, 10s));
   }
 

@@ -72,7 +72,7 @@ class RedTest : public ForwarderTest {
     return all;
   }
   void end() {
-    recorder().finish("stopped");
+    recorder().finish(journal::EndReason::stopped);
     ASSERT_TRUE(clock.run_until([&] { return recorder().finished.has_value(); }, 5s));
   }
 

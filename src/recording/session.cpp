@@ -36,7 +36,8 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
                                                : rtp::ReceiveStream::Retransmission::none;
   rtp::Rtx rtx;
   for (const sdp::NegotiatedCodec& codec : section.codecs) {
-    if (const auto known = codec_named(codec.name)) source.codecs.push_back({codec.payload_type, *known});
+    if (const auto known = codec_named(codec.name))
+      source.codecs.push_back({codec.payload_type, *known});
     if (codec.rtx) rtx.types.push_back({*codec.rtx, codec.payload_type});
     if (std::ranges::find(codec.feedback, "nack") != codec.feedback.end()) {
       source.retransmission = rtp::ReceiveStream::Retransmission::nack;
@@ -64,19 +65,19 @@ std::uint8_t transport_id(const std::vector<sdp::MediaSection>& sections) {
 }
 
 // When the media of the former process ended, on our clock.
-Instant left_at(const Continuation& former, const Now& now) {
+Instant left_at(const ResumePoint& former, const Now& now) {
   return now.instant - std::max(Duration::zero(), Duration(now.wall - former.end_wall));
 }
 
 media::Timeline make_timeline(const SessionOptions& options, const Now& now) {
-  const auto& former = options.output.continues;
+  const auto& former = options.output.resume_point;
   if (!former) return {};
   return media::Timeline::resume(left_at(*former, now), former->end_pts);
 }
 
 GapWatch make_gap_watch(const SessionOptions& options, const Now& now) {
   const GapWatch::Limits limits{options.gap_limit, options.mute_limit};
-  const auto& former = options.output.continues;
+  const auto& former = options.output.resume_point;
   return former ? GapWatch::resume(limits, now.instant, left_at(*former, now))
                 : GapWatch(limits, now.instant);
 }
@@ -116,7 +117,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
 }
 
 void Session::reconnect(const Now& now) {
-  if (peer_) output_.note(storage::ReconnectEvent{"rejoin"}, now);
+  if (peer_) output_.note(journal::ReconnectEvent{"rejoin"}, now);
   peer::Config config;
   config.certificate = environment_.certificate;
   config.local = local_;
@@ -148,7 +149,7 @@ void Session::add_remote_candidate(Instant now, std::string_view candidate) {
 
 Result<peer::IceDescription> Session::restart_ice(const Now& now, const peer::IceDescription& remote) {
   auto description = peer_->restart_ice(now.instant, remote);
-  if (description) output_.note(storage::ReconnectEvent{"resume"}, now);
+  if (description) output_.note(journal::ReconnectEvent{"resume"}, now);
   return description;
 }
 
@@ -159,7 +160,7 @@ void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* t
   slot.announced = track != nullptr ? std::optional(*track) : std::nullopt;
   slot.track.muted = track != nullptr && track->muted;
   if (was_muted != slot.track.muted) {
-    output_.note(storage::MuteEvent{journal_track(kind), slot.track.muted}, now);
+    output_.note(journal::MuteEvent{journal_track(kind), slot.track.muted}, now);
     gap_watch_.rest(now.instant);
   }
   bind_sources(now.instant);
@@ -326,7 +327,7 @@ void Session::watch_damage(Slot& slot, const media::Frame& frame) {
   }
   ++slot.frames_damaged;
   if (!slot.damage) {
-    slot.damage = storage::DamageEvent{journal_track(slot.track.kind()), frame.pts, frame.pts, 0,
+    slot.damage = journal::DamageEvent{journal_track(slot.track.kind()), frame.pts, frame.pts, 0,
                                        std::string(to_string(options_.damage))};
   }
   slot.damage->to_pts = frame.pts;
@@ -343,7 +344,7 @@ void Session::note_ledger(media::Kind kind, const Now& now) {
   const TrackStatus track = track_status(kind);
   const PacketCounts& packets = track.packets;
   if (packets.expected == 0) return;
-  storage::LedgerEvent event;
+  journal::LedgerEvent event;
   event.track = journal_track(kind);
   event.expected = packets.expected;
   event.written = packets.written;
@@ -446,14 +447,14 @@ GapWatch::Tracks Session::tracks_state() const {
 void Session::watch_gap(const Now& now) {
   const auto recording = output_.started() ? GapWatch::Recording::begun : GapWatch::Recording::not_begun;
   note_gap(gap_watch_.handle_tick(now.instant, tracks_state(), recording), now);
-  const std::string_view limit = gap_watch_.limit_reached();
-  if (!limit.empty() && !std::exchange(limit_told_, true)) events_.on_limit(limit);
+  const auto limit = gap_watch_.limit_reached();
+  if (limit && !std::exchange(limit_told_, true)) events_.on_limit(*limit);
 }
 
 void Session::note_gap(const std::optional<Gap>& gap, const Now& now) {
   if (!gap) return;
   output_.note(
-      storage::GapEvent{timeline_.at(gap->from), timeline_.at(gap->to), std::string(to_string(gap->cause))},
+      journal::GapEvent{timeline_.at(gap->from), timeline_.at(gap->to), std::string(to_string(gap->cause))},
       now);
 }
 
@@ -476,7 +477,7 @@ void Session::keep_journal(const Now& now) {
     if (ledger_due) note_ledger(kind, now);
     if (!anchors_due || !slot.track.last_packet()) continue;
     if (const auto anchor = slot.track.clock().anchor()) {
-      output_.note(storage::AnchorEvent{journal_track(kind), anchor->rtp, anchor->ntp, anchor->pts}, now);
+      output_.note(journal::AnchorEvent{journal_track(kind), anchor->rtp, anchor->ntp, anchor->pts}, now);
     }
   }
   output_.keep_journal(now);
@@ -487,7 +488,7 @@ void Session::note_losses(media::Kind kind, const Now& now) {
   const rtp::Ledger& ledger = slot.track.ledger();
   const int track = journal_track(kind);
   if (const auto lost = ledger.lost() - slot.lost_noted; lost > 0) {
-    const storage::LossEvent loss{track, lost, slot.track.frames_lost() - slot.frames_lost_noted, "network"};
+    const journal::LossEvent loss{track, lost, slot.track.frames_lost() - slot.frames_lost_noted, "network"};
     if (output_.note(loss, now)) {
       slot.lost_noted = ledger.lost();
       slot.frames_lost_noted = slot.track.frames_lost();
@@ -497,29 +498,29 @@ void Session::note_losses(media::Kind kind, const Now& now) {
     Slot::Dropped& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
     const Slot::Dropped dropped{ledger.dropped(cause), slot.track.frames_dropped(cause)};
     if (dropped.packets == noted.packets) continue;
-    const storage::LossEvent loss{track, dropped.packets - noted.packets, dropped.frames - noted.frames,
+    const journal::LossEvent loss{track, dropped.packets - noted.packets, dropped.frames - noted.frames,
                                   std::string(rtp::to_string(cause))};
     if (output_.note(loss, now)) noted = dropped;
   }
   const media::Ticks stepped = slot.track.clock().counters().stepped;
   if (stepped == slot.stepped_noted) return;
-  if (output_.note(storage::ClockStepEvent{track, stepped - slot.stepped_noted}, now))
+  if (output_.note(journal::ClockStepEvent{track, stepped - slot.stepped_noted}, now))
     slot.stepped_noted = stepped;
 }
 
-void Session::finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished) {
+void Session::finish(journal::EndReason reason, const Now& now, Outbox& outbox, Output::Finished finished) {
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
   note_gap(gap_watch_.finish(now.instant), now);
   finishing_ = true;
   peer_->close(outbox);
-  output_.drain(now, [this, reason = std::move(reason), finished = std::move(finished)]() mutable {
+  output_.drain(now, [this, reason, finished = std::move(finished)]() mutable {
     for (const media::Kind kind : both_kinds) {
       note_losses(kind, now_);
       note_damage(slot(kind), now_, true);
       note_ledger(kind, now_);
     }
-    output_.finish(std::move(reason), now_, std::move(finished));
+    output_.finish(reason, now_, std::move(finished));
   });
 }
 

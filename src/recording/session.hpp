@@ -69,7 +69,7 @@ class SessionEvents {
   // on waiting.
   virtual void on_connection_lost(std::string_view why) = 0;
   // Nothing came for gap_limit, or all was muted for mute_limit: the owner is to finish it, for that reason.
-  virtual void on_limit(std::string_view reason) = 0;
+  virtual void on_limit(journal::EndReason reason) = 0;
 };
 
 // One recording, from the connection to the files: peer -> tracks -> output. It lives through any number of
@@ -102,7 +102,7 @@ class Session final : private peer::Sink, private TrackOwner {
   // As Output::split().
   void split() { output_.split(); }
   // For the journal. False: there is none yet, or it takes no more.
-  bool note(storage::JournalEvent event, const Now& now) { return output_.note(std::move(event), now); }
+  bool note(journal::Event event, const Now& now) { return output_.note(std::move(event), now); }
 
   void handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox);
   // As peer::Peer's functions of these names.
@@ -115,7 +115,7 @@ class Session final : private peer::Sink, private TrackOwner {
   // Says goodbye to the other side and ends the files; calls back when they are whole. Afterwards
   // handle_tick() must go on until then (a failing disk is tried again), and nothing else is of use but
   // status().
-  void finish(std::string reason, const Now& now, Outbox& outbox, Output::Finished finished);
+  void finish(journal::EndReason reason, const Now& now, Outbox& outbox, Output::Finished finished);
 
   // waiting, connecting, recording or gap.
   State state() const;
@@ -145,7 +145,7 @@ class Session final : private peer::Sink, private TrackOwner {
     // Pictures that followed a lost one: all of them, those not yet in the journal, and whether more may
     // come.
     std::uint64_t frames_damaged = 0;
-    std::optional<storage::DamageEvent> damage;
+    std::optional<journal::DamageEvent> damage;
     bool damage_over = false;
     ByteVector reorder_config;  // the parameter sets for which the reorder depth was set
   };

@@ -18,14 +18,14 @@ TEST_F(SessionTest, AnnouncedMuteIsNoGap) {
   stop_both();
   run_for(90s);
   EXPECT_EQ(state(), State::recording);
-  EXPECT_EQ(recorder().limit_reached, "");
+  EXPECT_EQ(recorder().limit_reached, std::nullopt);
   announce(Kind::audio, false);
   announce(Kind::video, false);
   play_both();
   run_for(2s);
   finish();
-  EXPECT_THAT(events<storage::GapEvent>(), IsEmpty());
-  EXPECT_THAT(events<storage::MuteEvent>(), SizeIs(4));
+  EXPECT_THAT(events<journal::GapEvent>(), IsEmpty());
+  EXPECT_THAT(events<journal::MuteEvent>(), SizeIs(4));
   EXPECT_TRUE(pictures_of(file().video()) == sent_pictures());
 }
 
@@ -43,7 +43,7 @@ TEST_F(SessionTest, AGapIsAGapInTheTimelineAndInTheJournal) {
   finish();
   EXPECT_NEAR(seconds(file().video().longest_step()), 10, 0.1);
   EXPECT_NEAR(seconds(file().audio().longest_step()), 10, 0.15);
-  const auto gaps = events<storage::GapEvent>();
+  const auto gaps = events<journal::GapEvent>();
   ASSERT_THAT(gaps, SizeIs(1));
   EXPECT_NEAR(seconds(gaps[0].to_pts - gaps[0].from_pts), 10, 0.1);
   EXPECT_NEAR(seconds(gaps[0].from_pts - file().video().packets.front().pts), 5, 0.1);
@@ -83,7 +83,7 @@ TEST_F(SessionTest, AGapKnowsItsCauseAndItsLength) {
   play_both();
   run_for(1s);
   finish();
-  const auto gaps = events<storage::GapEvent>();
+  const auto gaps = events<journal::GapEvent>();
   ASSERT_THAT(gaps, SizeIs(3));
   const std::array causes{"server", "left", "network"};
   const std::array lengths{7.0, 20.0, 3.0};
@@ -117,7 +117,7 @@ TEST_F(SessionTest, SilenceThatTheServerMakesUpNeitherEndsAGapNorIsRecorded) {
   run_for(10s);
   EXPECT_NEAR(to_seconds(status().gap_time), 25.2, 0.05);
   finish();
-  EXPECT_THAT(events<storage::GapEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::GapEvent>(), SizeIs(1));
   EXPECT_EQ(packets(Kind::audio).dropped, 10u);
   EXPECT_EQ(packets(Kind::audio).pending, 0u);
 }
@@ -148,10 +148,10 @@ TEST_F(SessionTest, MuteEndsNothingUnlessItsLimitSaysSo) {
   announce(Kind::video, true);
   announce(Kind::audio, true);
   run_for(599s);
-  EXPECT_EQ(recorder().limit_reached, "");
+  EXPECT_EQ(recorder().limit_reached, std::nullopt);
   EXPECT_EQ(status().gaps, 0u);
   run_for(2s);
-  EXPECT_EQ(recorder().limit_reached, "mute_limit");
+  EXPECT_EQ(recorder().limit_reached, journal::EndReason::mute_limit);
 }
 
 TEST_F(SessionTest, FiftyNineSecondsOfSilenceAreSurvived) {
@@ -160,7 +160,7 @@ TEST_F(SessionTest, FiftyNineSecondsOfSilenceAreSurvived) {
   run_for(2s);
   stop_both();
   run_for(59s);
-  EXPECT_EQ(recorder().limit_reached, "");
+  EXPECT_EQ(recorder().limit_reached, std::nullopt);
   play_both();
   run_for(2s);
   EXPECT_EQ(state(), State::recording);
@@ -175,13 +175,13 @@ TEST_F(SessionTest, SixtyOneSecondsOfSilenceReachTheGapLimit) {
   run_for(2s);
   stop_both();
   run_for(61s);
-  EXPECT_EQ(recorder().limit_reached, "gap_limit");
-  finish("gap_limit");
-  const auto gaps = events<storage::GapEvent>();
+  EXPECT_EQ(recorder().limit_reached, journal::EndReason::gap_limit);
+  finish(journal::EndReason::gap_limit);
+  const auto gaps = events<journal::GapEvent>();
   ASSERT_THAT(gaps, SizeIs(1));
   EXPECT_NEAR(seconds(gaps[0].to_pts - gaps[0].from_pts), 61, 0.1);
-  EXPECT_EQ(events<storage::EndEvent>().at(0).reason, "gap_limit");
-  EXPECT_NEAR(events<storage::EndEvent>().at(0).duration, 2, 0.1);
+  EXPECT_EQ(events<journal::EndEvent>().at(0).reason, journal::EndReason::gap_limit);
+  EXPECT_NEAR(events<journal::EndEvent>().at(0).duration, 2, 0.1);
 }
 
 }  // namespace

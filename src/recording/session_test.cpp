@@ -63,20 +63,20 @@ TEST_F(SessionTest, AFinishedRecordingIsWholeAndItsJournalSaysSo) {
   connect();
   play_both();
   run_for(5s);
-  finish("stopped");
-  const storage::Journal written = journal();
+  finish(journal::EndReason::stopped);
+  const journal::Lines written = journal();
   EXPECT_FALSE(written.torn);
   EXPECT_EQ(written.unknown, 0u);
-  EXPECT_TRUE(std::holds_alternative<storage::StartEvent>(written.entries.front().event));
-  const auto* end = std::get_if<storage::EndEvent>(&written.entries.back().event);
+  EXPECT_TRUE(std::holds_alternative<journal::StartEvent>(written.entries.front().event));
+  const auto* end = std::get_if<journal::EndEvent>(&written.entries.back().event);
   ASSERT_NE(end, nullptr);
-  EXPECT_EQ(end->reason, "stopped");
+  EXPECT_EQ(end->reason, journal::EndReason::stopped);
   EXPECT_EQ(end->bytes, bytes().size());
   EXPECT_EQ(end->parts, 1);
   EXPECT_NEAR(end->duration, 5, 0.1);
   EXPECT_EQ(status().file_size_bytes, bytes().size());
-  EXPECT_THAT(events<storage::TrackEvent>(), SizeIs(2));
-  EXPECT_EQ(events<storage::TrackEvent>()[0].width, 160);
+  EXPECT_THAT(events<journal::TrackEvent>(), SizeIs(2));
+  EXPECT_EQ(events<journal::TrackEvent>()[0].width, 160);
 }
 
 TEST_F(SessionTest, APublisherWhoComesInTheMiddleIsAskedForAKeyFrame) {
@@ -128,7 +128,7 @@ TEST_F(SessionTest, AStreamThatNeverBroughtAFrameLeavesNoFile) {
   connect();
   run_for(5s);
   EXPECT_EQ(state(), State::connecting);
-  finish("stream_ended");
+  finish(journal::EndReason::stream_ended);
   EXPECT_THAT(disk.list("/recordings").value(), IsEmpty());
 }
 
@@ -147,7 +147,7 @@ TEST_F(SessionTest, FivePercentLossIsMadeGood) {
     EXPECT_GT(packets(kind).recovered, 10u) << media::to_string(kind);
   }
   EXPECT_TRUE(pictures_of(file().video()) == sent_pictures());
-  EXPECT_THAT(events<storage::LossEvent>(), IsEmpty());
+  EXPECT_THAT(events<journal::LossEvent>(), IsEmpty());
 }
 
 TEST_F(SessionTest, AnOfferThatListsNoSourcesHasItsLossMadeGoodAsWell) {
@@ -191,7 +191,7 @@ TEST_F(SessionTest, WhatCannotBeHadAgainIsCountedAndInTheJournal) {
   EXPECT_EQ(counts.expected, counts.written + counts.lost + counts.dropped);
   EXPECT_GT(track_status(Kind::video).frames_lost, 0u);
   std::uint64_t noted = 0;
-  for (const auto& loss : events<storage::LossEvent>()) {
+  for (const auto& loss : events<journal::LossEvent>()) {
     if (loss.track == journal_track(Kind::video) && loss.cause == "network") noted += loss.packets;
   }
   EXPECT_EQ(noted, counts.lost);
@@ -254,7 +254,7 @@ TEST_F(SessionTest, Vp8IsRecordedUntouchedAsMatroskaWithANote) {
   EXPECT_TRUE(payloads_of(file().video()) == studio().sent(Kind::video));
   EXPECT_TRUE(payloads_of(file().audio()) == studio().sent(Kind::audio));
   EXPECT_THAT(status().format_note, HasSubstr("vp8"));
-  const auto notes = events<storage::FormatNoteEvent>();
+  const auto notes = events<journal::FormatNoteEvent>();
   ASSERT_THAT(notes, SizeIs(1));
   EXPECT_EQ(notes[0].asked, "mpegts");
   EXPECT_EQ(notes[0].used, "mkv");
@@ -272,7 +272,7 @@ TEST_F(SessionTest, LateVp8KeepsTheSoundAsItBegan) {
   EXPECT_TRUE(payloads_of(file(1).video()) == studio().sent(Kind::video));
   EXPECT_EQ(file(0).audio().codec, AV_CODEC_ID_AAC);
   EXPECT_EQ(file(1).audio().codec, AV_CODEC_ID_AAC);
-  EXPECT_THAT(events<storage::FormatNoteEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::FormatNoteEvent>(), SizeIs(1));
 }
 
 // --- Disk
@@ -300,14 +300,14 @@ TEST_F(SessionTest, AFullDiskCostsFramesNotTheRecording) {
     EXPECT_GT(packets(kind).dropped, 0u);
     EXPECT_EQ(packets(kind).pending, 0u);
     std::uint64_t noted = 0;
-    for (const auto& loss : events<storage::LossEvent>())
+    for (const auto& loss : events<journal::LossEvent>())
       noted += loss.cause == "disk" && loss.track == journal_track(kind) ? loss.packets : 0;
     EXPECT_EQ(noted, packets(kind).dropped);
   }
   // What the ledger has as written is what the file has, to within a frame of AAC at each edge of the hole.
   EXPECT_NEAR(seconds(media::Ticks(packets(Kind::audio).written) * 1800),
               seconds(media::Ticks(file().audio().packets.size()) * 1920), 0.2);
-  const auto disk_events = events<storage::DiskEvent>();
+  const auto disk_events = events<journal::DiskEvent>();
   ASSERT_GE(disk_events.size(), 2u);
   EXPECT_THAT(disk_events.front().error, HasSubstr("space"));
   EXPECT_EQ(disk_events.back().error, "");
@@ -329,7 +329,7 @@ TEST_F(SessionTest, ADiskThatFailsAtTheEndIsWaitedFor) {
   run_for(15ms);
   disk.fail_writes(true);
   run_for(100ms);
-  recorder().finish("stopped");
+  recorder().finish(journal::EndReason::stopped);
   run_for(5s);
   EXPECT_FALSE(recorder().finished.has_value());
   disk.fail_writes(false);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "journal/reader.hpp"
 #include "recording/media_file_test.hpp"
 #include "recording/session.hpp"
 #include "recording/studio_test.hpp"
@@ -16,7 +17,6 @@
 #include "sim/sim_disk.hpp"
 #include "sim/sim_net.hpp"
 #include "sim/time_of_day.hpp"
-#include "storage/journal.hpp"
 
 namespace holdfast::recording {
 
@@ -44,8 +44,8 @@ class Recorder final : private SessionEvents {
  public:
   static constexpr Duration tick_interval = 5ms;
 
-  Recorder(sim::SimClock& clock, sim::SimNet& net, const Endpoint& at, storage::Disk& disk,
-           SessionOptions options, storage::WriteBudget& budget)
+  Recorder(sim::SimClock& clock, sim::SimNet& net, const Endpoint& at, Disk& disk, SessionOptions options,
+           storage::WriteBudget& budget)
       : clock_(clock),
         budget_(budget),
         session(std::move(options),
@@ -59,9 +59,8 @@ class Recorder final : private SessionEvents {
     clock.drive([this] { return finished ? never : session.deadline(); }, [this](Instant) { tick(); });
   }
 
-  void finish(std::string reason) {
-    session.finish(std::move(reason), clock_.both(), out,
-                   [this](Result<void> result) { finished = std::move(result); });
+  void finish(journal::EndReason reason) {
+    session.finish(reason, clock_.both(), out, [this](Result<void> result) { finished = std::move(result); });
   }
   std::size_t most_on_the_way() const { return most_on_the_way_; }
   std::size_t packets_waiting() const { return packets_.in_use(); }
@@ -87,7 +86,7 @@ class Recorder final : private SessionEvents {
     if (on_tick) on_tick();
   }
   void on_connection_lost(std::string_view why) override { lost_because = why; }
-  void on_limit(std::string_view reason) override { limit_reached = reason; }
+  void on_limit(journal::EndReason reason) override { limit_reached = reason; }
 
   sim::SimClock& clock_;
   SeededRandom random_{99};
@@ -107,7 +106,7 @@ class Recorder final : private SessionEvents {
   Outbox& out;
   std::function<void()> on_tick;
   std::optional<Result<void>> finished;
-  std::string limit_reached;
+  std::optional<journal::EndReason> limit_reached;
   std::string lost_because;
 };
 
@@ -188,10 +187,10 @@ class SessionTest : public testing::Test {
   }
   void run_for(Duration span) { clock.run_for(span); }
   // What is under way arrives, then the recording ends.
-  void finish(std::string reason = "stopped") {
+  void finish(journal::EndReason reason = journal::EndReason::stopped) {
     stop_both();
     run_for(50ms);
-    recorder().finish(std::move(reason));
+    recorder().finish(reason);
     ASSERT_TRUE(clock.run_until([&] { return recorder().finished.has_value(); }, 30s));
     EXPECT_TRUE(recorder().finished->has_value()) << recorder().finished->error().message;
   }
@@ -213,13 +212,13 @@ class SessionTest : public testing::Test {
     return part < paths.size() ? disk.content(paths[part]) : ByteVector{};
   }
   MediaFile file(std::size_t part = 0) { return read_media_file(bytes(part)); }
-  storage::Journal journal() {
-    return storage::parse_journal(disk.content("/recordings/m-1_20260101T000000.000Z.journal.jsonl"));
+  journal::Lines journal() {
+    return journal::parse(disk.content("/recordings/m-1_20260101T000000.000Z.journal.jsonl"));
   }
   template <typename Event>
   std::vector<Event> events() {
     std::vector<Event> found;
-    for (const storage::JournalEntry& entry : journal().entries) {
+    for (const journal::Entry& entry : journal().entries) {
       if (const auto* event = std::get_if<Event>(&entry.event)) found.push_back(*event);
     }
     return found;

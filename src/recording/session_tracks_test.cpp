@@ -22,9 +22,9 @@ TEST_F(SessionTest, SoundThatComesLateFindsItsTrackSilentSoFar) {
   EXPECT_LE(seconds(recorded.audio().packets.front().pts - recorded.video().packets.front().pts), 0.1);
   EXPECT_LE(recorded.audio().longest_step(), 2 * aac_frame);
   EXPECT_NEAR(seconds(recorded.audio().packets.back().pts - recorded.audio().packets.front().pts), 15, 0.1);
-  const auto fills = events<storage::FillEvent>();
+  const auto fills = events<journal::FillEvent>();
   ASSERT_FALSE(fills.empty());
-  EXPECT_THAT(fills, Each(Field(&storage::FillEvent::track, journal_track(Kind::audio))));
+  EXPECT_THAT(fills, Each(Field(&journal::FillEvent::track, journal_track(Kind::audio))));
   EXPECT_NEAR(seconds(fills.back().to_pts - fills.front().from_pts), 10, 0.1);
 }
 
@@ -67,10 +67,10 @@ TEST_F(SessionTest, VideoThatComesLateBeginsASecondPart) {
   EXPECT_FALSE(file(0).has(AVMEDIA_TYPE_VIDEO));
   EXPECT_TRUE(pictures_of(file(1).video()) == sent_pictures());
   EXPECT_TRUE(file(1).has(AVMEDIA_TYPE_AUDIO));
-  const auto parts = events<storage::PartEvent>();
+  const auto parts = events<journal::PartEvent>();
   ASSERT_THAT(parts, SizeIs(2));
-  EXPECT_EQ(parts[0].reason, "start");
-  EXPECT_EQ(parts[1].reason, "late_video");
+  EXPECT_EQ(parts[0].reason, journal::PartReason::start);
+  EXPECT_EQ(parts[1].reason, journal::PartReason::late_video);
   // One timeline over both.
   EXPECT_NEAR(seconds(file(1).video().packets.front().pts - file(0).audio().packets.front().pts), 10, 0.1);
 }
@@ -113,7 +113,7 @@ TEST_F(SessionTest, MutedTracksAreWaitedFor) {
   announce(Kind::audio, true);
   run_for(120s);
   EXPECT_EQ(state(), State::connecting);
-  EXPECT_EQ(recorder().limit_reached, "");
+  EXPECT_EQ(recorder().limit_reached, std::nullopt);
   EXPECT_FALSE(first_byte_at().has_value());
   announce(Kind::video, false);
   play(Kind::video);
@@ -139,8 +139,8 @@ TEST_F(SessionTest, APublisherWhoComesBackGoesOnInTheSameFile) {
   finish();
   EXPECT_THAT(status().output_paths, SizeIs(1));
   EXPECT_TRUE(pictures_of(file().video()) == sent_pictures());
-  EXPECT_THAT(events<storage::ReconnectEvent>(), SizeIs(1));
-  EXPECT_THAT(events<storage::GapEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::ReconnectEvent>(), SizeIs(1));
+  EXPECT_THAT(events<journal::GapEvent>(), SizeIs(1));
   EXPECT_NEAR(seconds(file().video().longest_step()), 4.2, 0.3);
   EXPECT_EQ(packets(Kind::video).expected, packets(Kind::video).written);
 }
@@ -156,7 +156,7 @@ TEST_F(SessionTest, AnotherResolutionGoesOnInTheSameTransportStream) {
   EXPECT_THAT(status().output_paths, SizeIs(1));
   EXPECT_TRUE(pictures_of(file().video()) == sent_pictures());
   EXPECT_EQ(track_status(Kind::video).width, 320);
-  const auto tracks = events<storage::TrackEvent>();
+  const auto tracks = events<journal::TrackEvent>();
   ASSERT_THAT(tracks, SizeIs(3));
   EXPECT_EQ(tracks[2].width, 320);
 }
@@ -175,7 +175,7 @@ TEST_F(SessionTest, AnotherResolutionBeginsANewPartWhereTheContainerMust) {
   EXPECT_EQ(file(1).video().width, 320);
   EXPECT_EQ(file(0).video().packets.size() + file(1).video().packets.size(),
             studio().sent(Kind::video).size());
-  EXPECT_EQ(events<storage::PartEvent>().back().reason, "video_format");
+  EXPECT_EQ(events<journal::PartEvent>().back().reason, journal::PartReason::video_format);
 }
 
 TEST_F(SessionTest, TheBlankTailOfATrackIsNotRecorded) {

@@ -9,6 +9,7 @@
 
 #include "base/time.hpp"
 #include "container/muxer.hpp"
+#include "journal/reasons.hpp"
 #include "media/frame.hpp"
 #include "rtp/ledger.hpp"
 
@@ -87,11 +88,11 @@ struct Status {
   Duration duration{};                                   // of media written, on the recording's timeline
   std::uint64_t file_size_bytes = 0;                     // all parts
   std::vector<TrackStatus> tracks;
-  std::string error;       // empty unless failed, or a warning the user must read
-  std::string end_reason;  // "stopped", "stream_ended", "gap_limit", ...
-  std::uint64_t gaps = 0;  // so far, the present one too
-  Duration gap_time{};     // of all of them
-  std::string gap_cause;   // in state gap: "network", "left" or "server"
+  std::string error;                             // empty unless failed, or a warning the user must read
+  std::optional<journal::EndReason> end_reason;  // once it has ended
+  std::uint64_t gaps = 0;                        // so far, the present one too
+  Duration gap_time{};                           // of all of them
+  std::string gap_cause;                         // in state gap: "network", "left" or "server"
   // For the metrics.
   Duration since_last_packet{};  // while live
   double write_rate = 0;         // bytes/s over the last second

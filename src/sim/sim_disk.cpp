@@ -34,7 +34,7 @@ struct SimDisk::Node {
   WallTime modified{};
 };
 
-class SimDisk::SimFile final : public storage::File {
+class SimDisk::SimFile final : public File {
  public:
   SimFile(SimDisk& disk, std::string path, std::shared_ptr<Node> node)
       : disk_(disk), path_(std::move(path)), node_(std::move(node)) {}
@@ -134,7 +134,7 @@ class SimDisk::SimFile final : public storage::File {
 SimDisk::SimDisk() = default;
 SimDisk::~SimDisk() = default;
 
-Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) {
+Result<std::unique_ptr<File>> SimDisk::create(const std::string& path) {
   const std::lock_guard guard(mutex_);
   ++calls_.creates;
   if (failing_) {
@@ -152,7 +152,7 @@ Result<std::unique_ptr<storage::File>> SimDisk::create(const std::string& path) 
   return std::make_unique<SimFile>(*this, path, node);
 }
 
-Result<std::unique_ptr<storage::File>> SimDisk::open(const std::string& path) {
+Result<std::unique_ptr<File>> SimDisk::open(const std::string& path) {
   const std::lock_guard guard(mutex_);
   const auto file = files_.find(path);
   if (file == files_.end()) return no_such(path);
@@ -170,10 +170,10 @@ Result<ByteVector> SimDisk::read(const std::string& path, std::uint64_t offset, 
   return ByteVector(begin, begin + static_cast<std::ptrdiff_t>(count));
 }
 
-Result<std::vector<storage::DirectoryEntry>> SimDisk::list(const std::string& directory) {
+Result<std::vector<DirectoryEntry>> SimDisk::list(const std::string& directory) {
   const std::lock_guard guard(mutex_);
   if (!directories_.contains(directory)) return no_such(directory);
-  std::vector<storage::DirectoryEntry> entries;
+  std::vector<DirectoryEntry> entries;
   for (const auto& [path, node] : files_) {
     if (parent_of(path) != directory) continue;
     entries.push_back({.name = std::filesystem::path(path).filename(),
@@ -191,17 +191,17 @@ Result<std::vector<storage::DirectoryEntry>> SimDisk::list(const std::string& di
   return entries;
 }
 
-Result<storage::DirectoryEntry> SimDisk::look(const std::string& path) {
+Result<DirectoryEntry> SimDisk::look(const std::string& path) {
   const std::lock_guard guard(mutex_);
   if (const auto file = files_.find(path); file != files_.end()) {
-    return storage::DirectoryEntry{.name = path,
-                                   .size = file->second->data.size(),
-                                   .is_directory = false,
-                                   .modified = file->second->modified};
+    return DirectoryEntry{.name = path,
+                          .size = file->second->data.size(),
+                          .is_directory = false,
+                          .modified = file->second->modified};
   }
   const auto folder = directories_.find(path);
   if (folder == directories_.end()) return no_such(path);
-  return storage::DirectoryEntry{.name = path, .size = 0, .is_directory = true, .modified = folder->second};
+  return DirectoryEntry{.name = path, .size = 0, .is_directory = true, .modified = folder->second};
 }
 
 void SimDisk::touch_parent(const std::string& path) {

@@ -9,15 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "base/disk.hpp"
 #include "base/executor.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
 
 namespace holdfast::sim {
 
 // A file system in memory that knows what a power cut would take: every file keeps apart what was synced.
 // Names are synced at once, as Disk promises. Safe from several threads.
-class SimDisk final : public storage::Disk {
+class SimDisk final : public Disk {
  public:
   struct Calls {
     std::uint64_t creates = 0;
@@ -29,11 +29,11 @@ class SimDisk final : public storage::Disk {
   SimDisk();
   ~SimDisk() override;
 
-  Result<std::unique_ptr<storage::File>> create(const std::string& path) override;
-  Result<std::unique_ptr<storage::File>> open(const std::string& path) override;
+  Result<std::unique_ptr<File>> create(const std::string& path) override;
+  Result<std::unique_ptr<File>> open(const std::string& path) override;
   Result<ByteVector> read(const std::string& path, std::uint64_t offset, std::uint64_t size) override;
-  Result<std::vector<storage::DirectoryEntry>> list(const std::string& directory) override;
-  Result<storage::DirectoryEntry> look(const std::string& path) override;
+  Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
+  Result<DirectoryEntry> look(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> truncate(const std::string& path, std::uint64_t size) override;

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 struct SimDiskTest : testing::Test {
   SimDisk disk;
-  std::unique_ptr<storage::File> file;
+  std::unique_ptr<File> file;
 
   void SetUp() override {
     ASSERT_TRUE(disk.make_directories("/a/b"));

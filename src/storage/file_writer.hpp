@@ -8,11 +8,11 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "base/disk.hpp"
 #include "base/executor.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "storage/buffer_pool.hpp"
-#include "storage/disk.hpp"
 #include "storage/latency_histogram.hpp"
 #include "storage/syncer.hpp"
 #include "storage/write_cadence.hpp"

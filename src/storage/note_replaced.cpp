@@ -4,16 +4,17 @@
 #include <utility>
 
 #include "base/crc32c.hpp"
-#include "storage/append_to_journal.hpp"
+#include "journal/append.hpp"
+#include "journal/state.hpp"
 #include "storage/naming.hpp"
 #include "storage/scan.hpp"
 
 namespace holdfast::storage {
 namespace {
 
-Result<ReplacedEvent> measure(Disk& disk, const std::string& path) {
+Result<journal::ReplacedEvent> measure(Disk& disk, const std::string& path) {
   constexpr std::uint64_t piece = std::uint64_t{1} << 20;
-  ReplacedEvent event;
+  journal::ReplacedEvent event;
   std::uint32_t crc = 0;
   while (true) {
     const auto bytes = disk.read(path, event.bytes, piece);
@@ -33,13 +34,12 @@ Result<void> note_replaced(Disk& disk, const std::string& directory, std::string
   const std::string path = folder_prefix(directory) + journal_name(recording_base);
   auto event = measure(disk, folder_prefix(directory) + part);
   if (!event) return std::unexpected(std::move(event.error()));
-  auto journal = JournalAppender::open(disk, path);
+  auto journal = journal::Appender::open(disk, path);
   if (!journal) return std::unexpected(std::move(journal.error()));
-  Outline outline;
-  JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
-  if (auto read = read_journal(disk, path, reader); !read) return read;
-  const auto found = std::ranges::find(outline.parts, part, &PartEvent::file);
-  if (found == outline.parts.end()) return fail(ErrorCode::not_found, "{} has no part {}", path, part);
+  const auto state = journal::read_state(disk, path);
+  if (!state) return std::unexpected(state.error());
+  const journal::PartState* found = state->find_part(part);
+  if (found == nullptr) return fail(ErrorCode::not_found, "{} has no part {}", path, part);
   event->part = found->number;
   event->reason = reason;
   const auto noted = journal->append(std::move(*event), wall);

@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
 
 namespace holdfast::storage {
 

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/crc32c.hpp"
+#include "journal/append.hpp"
+#include "journal/line.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::storage {
@@ -11,6 +13,7 @@ namespace {
 
 // More than any journal line takes.
 constexpr std::size_t journal_line_room = 4096;
+static_assert(FileWriter::max_pending <= journal::most_repeated);
 
 std::string join(const std::string& directory, const std::string& name) {
   return directory.ends_with('/') ? directory + name : directory + '/' + name;
@@ -31,38 +34,38 @@ RecordingFiles::RecordingFiles(const StorageContext& context, std::string direct
           [this](const SyncRange& range, const Result<void>& result) { journal_synced(range, result); })) {}
 
 RecordingFiles::RecordingFiles(const StorageContext& context, std::string directory, std::string base,
-                               Takeover takeover)
+                               OpenFiles files)
     : context_(context),
       directory_(std::move(directory)),
       base_(std::move(base)),
-      parts_(takeover.parts),
-      part_paths_(std::move(takeover.part_paths)),
-      durable_(takeover.bytes),
-      finished_bytes_(takeover.bytes),
-      journal_lines_(takeover.journal_lines),
-      unsynced_from_(takeover.journal->size()) {
+      parts_(files.parts),
+      part_paths_(std::move(files.part_paths)),
+      durable_(files.bytes),
+      finished_bytes_(files.bytes),
+      journal_lines_(files.journal_lines),
+      unsynced_from_(files.journal->size()) {
   journal_ = std::make_unique<FileWriter>(
-      context_, join(directory_, journal_name(base_)), std::move(takeover.journal),
+      context_, join(directory_, journal_name(base_)), std::move(files.journal),
       [this](const SyncRange& range, const Result<void>& result) { journal_synced(range, result); });
 }
 
-void RecordingFiles::open_part(std::string_view extension, std::string_view format, std::string_view reason,
-                               const Now& now, media::Ticks pts) {
+void RecordingFiles::open_part(std::string_view extension, std::string_view format,
+                               journal::PartReason reason, const Now& now, media::Ticks pts) {
   if (part_) finish_part(now.instant);
   const int number = ++parts_;
   const std::string name = part_name(base_, number, extension);
   part_paths_.push_back(join(directory_, name));
+  // The line comes before the file: a file that no line names would stand in the way of a resumed recording.
+  note(journal::PartEvent{.number = number, .file = name, .format = std::string(format), .reason = reason},
+       now, pts);
   part_ = std::make_unique<FileWriter>(context_, part_paths_.back(), Lock::none,
                                        [this, number](const SyncRange& range, const Result<void>& result) {
                                          part_synced(number, range, result);
                                        });
   needs_new_part_ = false;
-  note(
-      PartEvent{.number = number, .file = name, .format = std::string(format), .reason = std::string(reason)},
-      now, pts);
 }
 
-bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) {
+bool RecordingFiles::note(journal::Event event, const Now& now, media::Ticks pts) {
   now_ = now;
   pts_ = pts;
   if (!journal_->accepts(journal_line_room)) {
@@ -74,10 +77,11 @@ bool RecordingFiles::note(JournalEvent event, const Now& now, media::Ticks pts) 
   return true;
 }
 
-void RecordingFiles::append_line(JournalEvent event, WallTime wall, media::Ticks pts) {
+void RecordingFiles::append_line(journal::Event event, WallTime wall, media::Ticks pts) {
   ByteVector& buffer = journal_->buffer();
   const std::size_t begin = buffer.size();
-  serialize({.number = ++journal_lines_, .wall = wall, .pts = pts, .event = std::move(event)}, buffer);
+  journal::serialize({.number = ++journal_lines_, .wall = wall, .pts = pts, .event = std::move(event)},
+                     buffer);
   if (context_.syncer != nullptr) append(unsynced_lines_, Bytes(buffer).subspan(begin));
 }
 
@@ -85,15 +89,15 @@ void RecordingFiles::part_synced(int number, const SyncRange& range, const Resul
   // A file that is gone from its name is on the disk all the same.
   if (result || result.error().code == ErrorCode::not_found) {
     durable_ += range.to - range.from;
-    note(ChecksumEvent{number, range.from, range.to, format_crc32c(range.crc32c)}, now_, pts_);
+    note(journal::ChecksumEvent{number, range.from, range.to, format_crc32c(range.crc32c)}, now_, pts_);
   } else {
     unsafe_ += range.to - range.from;
-    note(UnsafeEvent{number, range.from, range.to, result.error().message}, now_, pts_);
+    note(journal::UnsafeEvent{number, range.from, range.to, result.error().message}, now_, pts_);
   }
   if (result || number != parts_) return;
   if (result.error().code == ErrorCode::not_found) {
-    note(DiskEvent{part_paths_.back() + ": " + result.error().message +
-                   "; recording continues in the next part"},
+    note(journal::DiskEvent{part_paths_.back() + ": " + result.error().message +
+                            "; recording continues in the next part"},
          now_, pts_);
   }
   needs_new_part_ = true;
@@ -115,11 +119,11 @@ void RecordingFiles::journal_synced(const SyncRange& range, const Result<void>& 
     append(journal_->buffer(), lines);
     append(unsynced_lines_, lines);
   }
-  note(DiskEvent{result.error().message}, now_, pts_);
+  note(journal::DiskEvent{result.error().message}, now_, pts_);
 }
 
-void RecordingFiles::close(EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
-  closing_ = Closing{std::move(end), now.wall, pts, std::move(closed)};
+void RecordingFiles::close(journal::EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
+  closing_ = Closing{end, now.wall, pts, std::move(closed)};
   if (part_) {
     finish_part(now.instant);
   } else if (finishing_.empty()) {
@@ -143,11 +147,11 @@ void RecordingFiles::part_closed(FileWriter* part, const Result<void>& result) {
 
 // The end is the last line, and it is true: all parts are on stable storage, or the journal says what failed.
 void RecordingFiles::finish_journal() {
-  EndEvent& end = closing_->end;
+  journal::EndEvent& end = closing_->end;
   end.bytes = finished_bytes_;
   end.parts = parts_;
-  if (first_error_) append_line(DiskEvent{first_error_->message}, closing_->wall, closing_->pts);
-  append_line(std::move(end), closing_->wall, closing_->pts);
+  if (first_error_) append_line(journal::DiskEvent{first_error_->message}, closing_->wall, closing_->pts);
+  append_line(end, closing_->wall, closing_->pts);
   journal_->close(context_.now(), [this](Result<void> result) {
     if (first_error_) result = std::unexpected(*first_error_);
     std::exchange(closing_->closed, nullptr)(std::move(result));

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "journal/events.hpp"
 #include "storage/file_writer.hpp"
-#include "storage/journal.hpp"
 
 namespace holdfast::storage {
 
 // A recording that another process left, taken over: its journal is open, locked, and ends with a whole line.
-struct Takeover {
+struct OpenFiles {
   std::shared_ptr<File> journal;
   std::uint64_t journal_lines = 0;
   int parts = 0;                          // begun
@@ -24,21 +24,23 @@ struct Takeover {
 // The files of one recording: its parts, one after the other, and its journal beside them, locked while this
 // lives. Worker thread only; never blocks. Memory: two FileWriters, and one for each part not yet closed.
 //
-// What the disk has promised to keep is told in the journal, range by range (ChecksumEvent), and what it
-// failed to (UnsafeEvent): then, and when a part was deleted or moved under us, another part is due.
+// What the disk has promised to keep is told in the journal, range by range (journal::ChecksumEvent), and
+// what it failed to (journal::UnsafeEvent): then, and when a part was deleted or moved under us, another part
+// is due.
 class RecordingFiles {
  public:
   using Closed = FileWriter::Closed;
 
-  // `base`: as base_name() makes it. Creates the journal at once; its first entry must be a StartEvent.
+  // `base`: as base_name() makes it. Creates the journal at once; its first entry must be a
+  // journal::StartEvent.
   RecordingFiles(const StorageContext& context, std::string directory, std::string base);
-  // Goes on with it: the next part has the next number.
-  RecordingFiles(const StorageContext& context, std::string directory, std::string base, Takeover takeover);
+  // Resumes a recording: the next part has the next number.
+  RecordingFiles(const StorageContext& context, std::string directory, std::string base, OpenFiles files);
 
   // Begins the first or next part; the one before is finished in the background. `extension` without dot.
-  // Notes the part in the journal; `reason` and `format` as in PartEvent.
-  void open_part(std::string_view extension, std::string_view format, std::string_view reason, const Now& now,
-                 media::Ticks pts);
+  // Notes the part in the journal; `reason` and `format` as in journal::PartEvent.
+  void open_part(std::string_view extension, std::string_view format, journal::PartReason reason,
+                 const Now& now, media::Ticks pts);
 
   // The open part: as in FileWriter. open_part() first.
   bool accepts(std::size_t bytes) const { return part_->accepts(bytes); }
@@ -47,12 +49,12 @@ class RecordingFiles {
 
   // Adds to the journal. False: a full journal (4 MB wait for the disk) leaves out anything but the end, and
   // counts it.
-  bool note(JournalEvent event, const Now& now, media::Ticks pts);
+  bool note(journal::Event event, const Now& now, media::Ticks pts);
 
   // Finishes the parts, then notes the end, with `parts` and `bytes` filled in, and finishes the journal;
   // then calls back: everything is on stable storage, or the first error. Nothing may be called afterwards
   // but handle_tick() and queries.
-  void close(EndEvent end, const Now& now, media::Ticks pts, Closed closed);
+  void close(journal::EndEvent end, const Now& now, media::Ticks pts, Closed closed);
 
   // Tries again what failed, syncs what is due; to be called at deadline(). `pts`: the media time of `now`.
   void handle_tick(const Now& now, media::Ticks pts);
@@ -84,7 +86,7 @@ class RecordingFiles {
   void finish_part(Instant now);
   void part_closed(FileWriter* part, const Result<void>& result);
   void finish_journal();
-  void append_line(JournalEvent event, WallTime wall, media::Ticks pts);
+  void append_line(journal::Event event, WallTime wall, media::Ticks pts);
 
   const StorageContext context_;
   const std::string directory_;
@@ -108,7 +110,7 @@ class RecordingFiles {
   std::optional<Error> first_error_;
 
   struct Closing {
-    EndEvent end;
+    journal::EndEvent end;
     WallTime wall;
     media::Ticks pts = 0;
     Closed closed;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crc32c.hpp"
+#include "journal/reader.hpp"
 #include "sim/sim_disk.hpp"
 #include "storage/naming.hpp"
 #include "storage/scan.hpp"
@@ -18,11 +19,11 @@ struct RecordingFilesTest : testing::Test {
 
   std::unique_ptr<RecordingFiles> begin(const std::string& mint_id, const WallTime& start) {
     auto files = std::make_unique<RecordingFiles>(context, folder, base_name(mint_id, start));
-    files->note(StartEvent{.program = "t",
-                           .recording_id = "r-" + mint_id,
-                           .mint_id = mint_id,
-                           .participant = "ann",
-                           .format = "mpegts"},
+    files->note(journal::StartEvent{.program = "t",
+                                    .recording_id = "r-" + mint_id,
+                                    .mint_id = mint_id,
+                                    .participant = "ann",
+                                    .format = "mpegts"},
                 now, 0);
     return files;
   }
@@ -33,7 +34,7 @@ struct RecordingFilesTest : testing::Test {
   }
   std::optional<Result<void>> end(RecordingFiles& files) {
     std::optional<Result<void>> closed;
-    files.close({.reason = "stopped", .duration = 1.5}, now, 135'000,
+    files.close({.reason = journal::EndReason::stopped, .duration = 1.5}, now, 135'000,
                 [&](Result<void> result) { closed = std::move(result); });
     return closed;
   }
@@ -53,9 +54,9 @@ struct RecordingFilesTest : testing::Test {
 
 TEST_F(RecordingFilesTest, WritesPartsOneAfterTheOther) {
   auto files = begin("m", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   write(*files, "first");
-  files->open_part("ts", "mpegts", "video_format", now, 90'000);
+  files->open_part("ts", "mpegts", journal::PartReason::video_format, now, 90'000);
   write(*files, "second!");
   const auto paths = files->part_paths();
   ASSERT_EQ(paths.size(), 2U);
@@ -72,7 +73,7 @@ TEST_F(RecordingFilesTest, WritesPartsOneAfterTheOther) {
 
 TEST_F(RecordingFilesTest, IsReadBackFromItsJournal) {
   auto files = begin("mint:7", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   write(*files, "12345");
   end(*files);
   const RecordingSummary recording = only();
@@ -81,7 +82,7 @@ TEST_F(RecordingFilesTest, IsReadBackFromItsJournal) {
   EXPECT_EQ(recording.participant, "ann");
   EXPECT_EQ(recording.start_time, now.wall);
   EXPECT_EQ(recording.end, RecordingEnd::ended);
-  EXPECT_EQ(recording.end_reason, "stopped");
+  EXPECT_EQ(recording.end_reason, journal::EndReason::stopped);
   EXPECT_EQ(recording.duration, 1.5);
   ASSERT_EQ(recording.parts.size(), 1U);
   EXPECT_EQ(recording.parts[0].bytes, 5U);
@@ -90,7 +91,7 @@ TEST_F(RecordingFilesTest, IsReadBackFromItsJournal) {
 
 TEST_F(RecordingFilesTest, IsWholeAfterAPowerCutOnceClosed) {
   auto files = begin("m", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   write(*files, "12345");
   end(*files);
   disk.cut_power();
@@ -101,14 +102,14 @@ TEST_F(RecordingFilesTest, IsWholeAfterAPowerCutOnceClosed) {
 
 TEST_F(RecordingFilesTest, IsInterruptedWhenItsProcessDied) {
   auto files = begin("m", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   disk.kill_process();
   EXPECT_EQ(only().end, RecordingEnd::interrupted);
 }
 
 TEST_F(RecordingFilesTest, SaysWhatItCouldNotKeep) {
   auto files = begin("m", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   disk.fail_writes(true);
   write(*files, "12345");
   ASSERT_TRUE(files->error());
@@ -151,8 +152,8 @@ TEST_F(RecordingFilesTest, ListsTheNewestLastAndWhatItCannotRead) {
 
 TEST_F(RecordingFilesTest, MarksAPartThatIsMissingAndOneThatLeadsAway) {
   auto files = begin("m", now.wall);
-  files->open_part("ts", "mpegts", "start", now, 0);
-  files->note(PartEvent{.number = 2, .file = "../../etc/passwd"}, now, 0);
+  files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
+  files->note(journal::PartEvent{.number = 2, .file = "../../etc/passwd"}, now, 0);
   ASSERT_TRUE(disk.remove(files->part_paths()[0]));
   const RecordingSummary recording = only();
   ASSERT_EQ(recording.parts.size(), 1U);
@@ -172,7 +173,7 @@ struct SyncedFilesTest : RecordingFilesTest {
   void SetUp() override {
     context.syncer = &syncer;
     files = begin("m", now.wall);
-    files->open_part("ts", "mpegts", "start", now, 0);
+    files->open_part("ts", "mpegts", journal::PartReason::start, now, 0);
   }
   void pass_a_second() {
     now.instant += seconds(1);
@@ -180,7 +181,7 @@ struct SyncedFilesTest : RecordingFilesTest {
     files->handle_tick(now, 90'000);
   }
   std::string journal_path() const { return std::string(folder) + "/" + journal_name(files->base()); }
-  Journal journal() { return parse_journal(disk.content(journal_path())); }
+  journal::Lines journal() { return journal::parse(disk.content(journal_path())); }
 };
 
 TEST_F(SyncedFilesTest, TheJournalTellsWhatIsDurable) {
@@ -190,10 +191,10 @@ TEST_F(SyncedFilesTest, TheJournalTellsWhatIsDurable) {
   pass_a_second();
   const auto path = files->part_paths().back();
   disk.cut_power();
-  const Journal told = journal();
-  std::vector<ChecksumEvent> sums;
-  for (const JournalEntry& entry : told.entries) {
-    if (const auto* sum = std::get_if<ChecksumEvent>(&entry.event)) sums.push_back(*sum);
+  const journal::Lines told = journal();
+  std::vector<journal::ChecksumEvent> sums;
+  for (const journal::Entry& entry : told.entries) {
+    if (const auto* sum = std::get_if<journal::ChecksumEvent>(&entry.event)) sums.push_back(*sum);
   }
   ASSERT_GE(sums.size(), 1U) << "the line of the last round is durable with the next";
   EXPECT_EQ(sums[0].to, 10U);
@@ -207,10 +208,10 @@ TEST_F(SyncedFilesTest, TheWholeOfAnEndedRecordingIsCovered) {
   pass_a_second();
   write(*files, "abc");
   ASSERT_TRUE(end(*files));
-  const Journal told = journal();
-  EXPECT_EQ(told.last<ChecksumEvent>()->from, 10U);
-  EXPECT_EQ(told.last<ChecksumEvent>()->to, 13U);
-  EXPECT_NE(told.last<EndEvent>(), nullptr);
+  const journal::Lines told = journal();
+  EXPECT_EQ(told.last<journal::ChecksumEvent>()->from, 10U);
+  EXPECT_EQ(told.last<journal::ChecksumEvent>()->to, 13U);
+  EXPECT_NE(told.last<journal::EndEvent>(), nullptr);
 }
 
 TEST_F(SyncedFilesTest, APartWhoseSyncFailedIsFollowedByAnother) {
@@ -219,12 +220,12 @@ TEST_F(SyncedFilesTest, APartWhoseSyncFailedIsFollowedByAnother) {
   pass_a_second();
   EXPECT_TRUE(files->needs_new_part());
   EXPECT_EQ(files->unsafe(), 10U);
-  EXPECT_EQ(journal().last<UnsafeEvent>()->to, 10U);
-  files->open_part("ts", "mpegts", "disk", now, 90'000);
+  EXPECT_EQ(journal().last<journal::UnsafeEvent>()->to, 10U);
+  files->open_part("ts", "mpegts", journal::PartReason::disk, now, 90'000);
   EXPECT_FALSE(files->needs_new_part());
   write(*files, "next");
   pass_a_second();
-  EXPECT_EQ(journal().last<ChecksumEvent>()->part, 2);
+  EXPECT_EQ(journal().last<journal::ChecksumEvent>()->part, 2);
   EXPECT_FALSE(files->needs_new_part());
 }
 
@@ -233,7 +234,7 @@ TEST_F(SyncedFilesTest, APartThatWasDeletedIsFollowedByAnother) {
   ASSERT_TRUE(disk.remove(files->part_paths().back()));
   pass_a_second();
   EXPECT_TRUE(files->needs_new_part());
-  EXPECT_NE(journal().last<DiskEvent>()->error.find("deleted or moved"), std::string::npos);
+  EXPECT_NE(journal().last<journal::DiskEvent>()->error.find("deleted or moved"), std::string::npos);
 }
 
 TEST_F(SyncedFilesTest, AJournalThatWasDeletedComesBackWhole) {
@@ -242,10 +243,10 @@ TEST_F(SyncedFilesTest, AJournalThatWasDeletedComesBackWhole) {
   pass_a_second();
   pass_a_second();
   EXPECT_FALSE(files->needs_new_part());
-  const Journal told = journal();
+  const journal::Lines told = journal();
   EXPECT_EQ(told.missing + told.damaged, 0U);
-  EXPECT_NE(told.last<StartEvent>(), nullptr);
-  EXPECT_NE(told.last<DiskEvent>()->error.find("deleted or moved"), std::string::npos);
+  EXPECT_NE(told.last<journal::StartEvent>(), nullptr);
+  EXPECT_NE(told.last<journal::DiskEvent>()->error.find("deleted or moved"), std::string::npos);
   EXPECT_FALSE((*disk.open(journal_path()))->lock()) << "the lock goes along";
 }
 
@@ -262,7 +263,7 @@ TEST_F(SyncedFilesTest, AJournalInWhosePlaceAnotherLiesWaitsForItToGo) {
   pass_a_second();
   pass_a_second();
   EXPECT_FALSE(files->error());
-  EXPECT_NE(journal().last<StartEvent>(), nullptr);
+  EXPECT_NE(journal().last<journal::StartEvent>(), nullptr);
 }
 
 TEST_F(SyncedFilesTest, AJournalWhoseSyncFailedIsWrittenOnceMore) {
@@ -274,10 +275,10 @@ TEST_F(SyncedFilesTest, AJournalWhoseSyncFailedIsWrittenOnceMore) {
   pass_a_second();
   pass_a_second();
   disk.cut_power();
-  const Journal told = journal();
+  const journal::Lines told = journal();
   EXPECT_EQ(told.missing + told.damaged, 0U);
-  EXPECT_NE(told.last<StartEvent>(), nullptr) << "of which the failed sync was";
-  EXPECT_EQ(told.last<PartEvent>()->number, 1);
+  EXPECT_NE(told.last<journal::StartEvent>(), nullptr) << "of which the failed sync was";
+  EXPECT_EQ(told.last<journal::PartEvent>()->number, 1);
 }
 
 }  // namespace

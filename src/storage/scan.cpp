@@ -4,17 +4,16 @@
 #include <map>
 #include <utility>
 
-#include "storage/journal.hpp"
 #include "storage/naming.hpp"
 
 namespace holdfast::storage {
 namespace {
 
-std::vector<RecordedPart> find_parts(const Outline& outline, const std::string& folder,
+std::vector<RecordedPart> find_parts(const journal::State& state, const std::string& folder,
                                      const SizeOf& size_of) {
   std::vector<RecordedPart> parts;
-  for (const PartEvent& part : outline.parts) {
-    if (!is_plain_name(part.file)) continue;
+  for (const journal::PartState& part : state.parts) {
+    if (part.set_aside() || !is_plain_name(part.file)) continue;
     const auto size = size_of(part.file);
     parts.push_back(
         {.path = folder + part.file, .format = part.format, .bytes = size.value_or(0), .missing = !size});
@@ -24,15 +23,17 @@ std::vector<RecordedPart> find_parts(const Outline& outline, const std::string& 
 
 Result<RecordingSummary> read_recording(Disk& disk, const std::string& directory, const std::string& name,
                                         const SizeOf& size_of) {
-  Outline outline;
-  JournalReader reader([&](JournalEntry&& entry) { outline.take(std::move(entry)); });
-  if (auto read = read_journal(disk, folder_prefix(directory) + name, reader); !read) {
-    return std::unexpected(read.error());
-  }
-  return summarize(disk, directory, name, outline, size_of);
+  const auto state = journal::read_state(disk, folder_prefix(directory) + name);
+  if (!state) return std::unexpected(state.error());
+  return summarize(disk, directory, name, *state, size_of);
 }
 
 }  // namespace
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
 
 std::uint64_t RecordingSummary::bytes() const {
   std::uint64_t sum = 0;
@@ -52,33 +53,33 @@ bool is_locked(Disk& disk, const std::string& path) {
 }
 
 Result<RecordingSummary> summarize(Disk& disk, const std::string& directory, const std::string& journal,
-                                   const Outline& outline, const SizeOf& size_of) {
+                                   const journal::State& state, const SizeOf& size_of) {
   const std::string folder = folder_prefix(directory);
   const std::string path = folder + journal;
-  if (!outline.start) {
+  if (!state.has_start) {
     return fail(ErrorCode::invalid,
                 "{} is not the journal of a recording: it has no start event; move it to another folder",
                 path);
   }
-  RecordingSummary recording{.recording_id = outline.start->recording_id,
-                             .mint_id = outline.start->mint_id,
-                             .participant = outline.start->participant,
-                             .start_time = outline.start_time,
-                             .parts = find_parts(outline, folder, size_of),
-                             .is_protected = outline.is_protected,
-                             .gaps = outline.gaps,
-                             .gap_time = media::to_duration(outline.gap_ticks),
-                             .packets_lost = outline.packets_lost,
-                             .frames_lost = outline.frames_lost,
+  RecordingSummary recording{.recording_id = state.start.recording_id,
+                             .mint_id = state.start.mint_id,
+                             .participant = state.start.participant,
+                             .start_time = state.start_time,
+                             .parts = find_parts(state, folder, size_of),
+                             .is_protected = state.is_protected,
+                             .gaps = state.gap_count,
+                             .gap_time = media::to_duration(state.gap_ticks),
+                             .packets_lost = state.packets_lost,
+                             .frames_lost = state.frames_lost,
                              .journal_path = path};
-  if (outline.end) {
+  if (state.end) {
     recording.end = RecordingEnd::ended;
-    recording.end_reason = outline.end->reason;
-    recording.duration = outline.end->duration;
+    recording.end_reason = state.end->reason;
+    recording.duration = state.end->duration;
   } else {
     recording.end = is_locked(disk, path) ? RecordingEnd::active : RecordingEnd::interrupted;
   }
-  if (recording.end != RecordingEnd::active) recording.end_time = outline.last_time;
+  if (recording.end != RecordingEnd::active) recording.end_time = state.last_time;
   return recording;
 }
 

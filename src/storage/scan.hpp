@@ -4,12 +4,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
-#include "storage/outline.hpp"
+#include "journal/state.hpp"
 
 namespace holdfast::storage {
 
@@ -35,13 +36,13 @@ struct RecordingSummary {
   WallTime start_time{};
   std::vector<RecordedPart> parts{};
   RecordingEnd end = RecordingEnd::interrupted;
-  std::string end_reason{};            // when ended
-  std::optional<double> duration{};    // s, when ended
-  std::optional<WallTime> end_time{};  // its last line's, unless active
-  bool is_protected = false;           // from retention
-  std::uint64_t gaps = 0;              // so far
-  Duration gap_time{};                 // of them all
-  std::uint64_t packets_lost = 0;      // not in the files, for whatever cause
+  std::optional<journal::EndReason> end_reason{};  // when ended
+  std::optional<double> duration{};                // s, when ended
+  std::optional<WallTime> end_time{};              // its last line's, unless active
+  bool is_protected = false;                       // from retention
+  std::uint64_t gaps = 0;                          // so far
+  Duration gap_time{};                             // of them all
+  std::uint64_t packets_lost = 0;                  // not in the files, for whatever cause
   std::uint64_t frames_lost = 0;
   std::string journal_path{};
   bool operator==(const RecordingSummary&) const = default;
@@ -59,6 +60,9 @@ struct Scan {
 // thread or one-shot command.
 Result<Scan> scan(Disk& disk, const std::string& directory);
 
+// Whether the name can only be that of a file in the folder itself: it comes from a file, and must not lead
+// elsewhere.
+bool is_plain_name(std::string_view name);
 // "recordings/" of "recordings".
 std::string folder_prefix(const std::string& directory);
 // Whether some process records it now. Storage thread.
@@ -69,6 +73,6 @@ using SizeOf = std::function<std::optional<std::uint64_t>(const std::string& nam
 // The summary of the recording whose journal of that name told this. `end` is asked from the journal's lock.
 // Errors: invalid (it has no start).
 Result<RecordingSummary> summarize(Disk& disk, const std::string& directory, const std::string& journal,
-                                   const Outline& outline, const SizeOf& size_of);
+                                   const journal::State& state, const SizeOf& size_of);
 
 }  // namespace holdfast::storage

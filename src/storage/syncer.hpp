@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/disk.hpp"
 #include "base/executor.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "storage/disk.hpp"
 
 namespace holdfast::storage {
 

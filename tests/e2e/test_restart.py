@@ -88,6 +88,57 @@ def test_without_resume_what_was_running_is_closed(service, stream):
     assert verdicts(program)[first.stem]["verdict"] in ("whole", "interrupted")
 
 
+def test_participants_who_join_after_a_restart_are_recorded_too(service, stream):
+    """The resumed recordings of a room's participants kept the watch of the room from starting again."""
+    stream("panel-again", identity="alice", **H264)
+    program = service()
+    assert program.start("panel-again", participants="all").status == 201
+
+    def recorded(*names):
+        files = {name: sorted(program.recordings.glob(f"panel-again_{name}_*.ts")) for name in names}
+        return files if all(files[name] and files[name][-1].stat().st_size > 50_000 for name in names) else None
+    program.wait_for(lambda: recorded("alice"), 20, "alice's file")
+    program.kill()
+    program = service()
+    stream("panel-again", tracks=2, identity="bob", **H264)
+    files = program.wait_for(lambda: recorded("alice", "bob"), 20, "a file of each")
+    assert program.stop("panel-again").status == 200
+    assert len(files["bob"]) == 1, files
+    found = verdicts(program)
+    assert {verdict["verdict"] for verdict in found.values()} == {"whole"}, found
+    # One recording of each: alice's was resumed.
+    assert len(found) == 2, found
+
+
+def test_a_resumed_recording_keeps_the_options_that_it_began_with(service, stream):
+    stream("same-options", **H264)
+    program = service("--part-duration", "0", "--gap-limit", "30s")
+    first = program.record("same-options")
+    steadily(2, program.alive)
+    program.kill()
+    program = service("--audio", "copy", "--format", "mkv", "--part-duration", "1s", "--gap-limit", "5s")
+    wait_for_part(program, "same-options", 2)
+    steadily(3, program.alive)
+    paths = parts(program.finish("same-options"))
+    assert [path.suffix for path in paths] == [".ts", ".ts"]
+    assert {media.codecs(path)["audio"] for path in paths} == {"aac"}
+    assert verdicts(program)[first.stem]["verdict"] == "whole"
+
+
+def test_counters_do_not_fall_when_a_recording_ends(service, stream):
+    stream("counted", **H264)
+    program = service()
+    program.record("counted")
+    steadily(2, program.alive)
+    counted = program.metric("recording_packets_expected_total")
+    program.finish("counted")
+    at_end = program.metric("recording_packets_expected_total")
+    assert at_end >= counted > 0
+    program.record("counted")
+    steadily(1, program.alive)
+    assert program.metric("recording_packets_expected_total") > at_end
+
+
 def test_two_services_in_one_folder_leave_each_other_alone(service, stream, folder):
     stream("mine", **H264)
     stream("yours", **H264)

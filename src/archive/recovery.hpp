@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "journal/events.hpp"
+#include "storage/recording_files.hpp"
+
+namespace holdfast::archive {
+
+// A recording that another process left, now in our hands: its journal is locked, its parts end with a whole
+// frame, and all that is there is on stable storage and has its checksum.
+struct Recovered {
+  journal::StartEvent start;
+  WallTime start_time;
+  storage::OpenFiles files;  // with the lock
+  bool ended = false;        // by the resumable end
+  bool has_media = false;
+  media::Ticks first_pts = 0;  // of its first part
+  media::Ticks end_pts = 0;    // how far its media came ...
+  WallTime end_wall{};         // ... and when that was
+  std::uint64_t trimmed = 0;   // bytes that were behind the last whole frame; they lie beside it
+};
+
+// The journals in a folder that have no end, though nobody holds them, by file name. Looks at the last
+// kilobytes of each. Blocks. Errors: those of Disk::list.
+Result<std::vector<std::string>> find_interrupted(Disk& disk, const std::string& directory);
+
+// Takes a recording over: locks its journal, cuts off what is no whole frame (it is kept beside, as
+// `….tail`), syncs, and tells the journal. Nothing: somebody else has it, or it has ended for good (an end by
+// `resumable_end` is none: a service that was shut down). Nothing is lost if we die meanwhile: then the next
+// does it again. Blocks. Errors: io; invalid (the journal has no start).
+Result<std::optional<Recovered>> recover(Disk& disk, const std::string& directory, const std::string& journal,
+                                         WallTime now, std::optional<journal::EndReason> resumable_end = {});
+
+// Ends it, with the reason "interrupted". Blocks. Errors: io.
+Result<void> close_recovered(const Recovered& recovered, WallTime now);
+
+}  // namespace holdfast::archive
