@@ -80,9 +80,7 @@ std::string_view to_string(storage::RecordingEnd end) {
 json::object format_json(container::Format format, std::string_view while_recording,
                          std::string_view at_stop) {
   json::array codecs;
-  for (const auto codec : {media::Codec::h264, media::Codec::vp8, media::Codec::opus, media::Codec::aac}) {
-    if (container::can_hold(format, codec)) codecs.emplace_back(media::to_string(codec));
-  }
+  for (const media::Codec codec : container::codecs_of(format)) codecs.emplace_back(media::to_string(codec));
   return {{"format", container::to_string(format)},
           {"extension", container::file_extension(format)},
           {"codecs", std::move(codecs)},

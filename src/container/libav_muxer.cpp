@@ -206,9 +206,11 @@ bool LibavMuxer::can_continue(media::TrackIndex track, const media::TrackFormat&
       return true;
     case Codec::vp8:
       return format_ == Format::mkv;
-    default:
+    case Codec::h264:
+    case Codec::aac:
       return format == now;
   }
+  std::unreachable();
 }
 
 Result<std::unique_ptr<Muxer>> LibavMuxer::make_next(const std::vector<media::TrackFormat>& tracks) const {

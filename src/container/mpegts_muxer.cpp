@@ -66,7 +66,7 @@ Result<void> MpegTsMuxer::write(const media::Frame& frame, ByteVector& out) {
   run_clock(frame.dts, out);
 
   ts::UnitMarks marks;
-  if (frame.picture == media::Picture::key && frame.codec == Codec::h264) {
+  if (frame.picture == media::Picture::key && media::kind_of(frame.codec) == media::Kind::video) {
     marks.random_access = ts::RandomAccess::yes;
     write_tables(clock_, out);
   }

@@ -1,5 +1,6 @@
 #include "container/muxer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -38,9 +39,26 @@ std::string_view file_extension(Format format) {
   return format == Format::mpegts ? "ts" : to_string(format);
 }
 
-// FFmpeg 5.1 writes VP8 into neither MPEG-TS nor MP4, and no player expects it there.
+// A codec that is not listed is not taken. FFmpeg 5.1 writes VP8 into neither MPEG-TS nor MP4, and no player
+// expects it there.
+std::span<const media::Codec> codecs_of(Format format) {
+  using media::Codec;
+  static constexpr std::array mpegts{Codec::h264, Codec::opus, Codec::aac};
+  static constexpr std::array mp4{Codec::h264, Codec::opus, Codec::aac};
+  static constexpr std::array mkv{Codec::h264, Codec::vp8, Codec::opus, Codec::aac};
+  switch (format) {
+    case Format::mpegts:
+      return mpegts;
+    case Format::mp4:
+      return mp4;
+    case Format::mkv:
+      return mkv;
+  }
+  std::unreachable();
+}
+
 bool can_hold(Format format, media::Codec codec) {
-  return format == Format::mkv || codec != media::Codec::vp8;
+  return std::ranges::find(codecs_of(format), codec) != codecs_of(format).end();
 }
 
 Result<std::unique_ptr<Muxer>> make_muxer(Format format, const std::vector<media::TrackFormat>& tracks) {

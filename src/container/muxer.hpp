@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +19,8 @@ std::string_view to_string(Format format);
 std::optional<Format> parse_format(std::string_view name);
 // "ts", "mp4", "mkv".
 std::string_view file_extension(Format format);
-// Whether a track goes into the format untouched and plays there.
+// The codecs that go into the format untouched and play there.
+std::span<const media::Codec> codecs_of(Format format);
 bool can_hold(Format format, media::Codec codec);
 
 // Frames in, bytes out: one part of a recording. Only ever appends; the bytes so far are playable up to the

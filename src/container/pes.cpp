@@ -1,6 +1,7 @@
 #include "container/pes.hpp"
 
 #include <limits>
+#include <utility>
 
 #include "container/elementary_stream.hpp"
 
@@ -16,9 +17,12 @@ std::uint8_t stream_id(media::Codec codec) {
       return 0xe0;
     case media::Codec::aac:
       return 0xc0;
-    default:
+    case media::Codec::opus:
       return 0xbd;  // private_stream_1
+    case media::Codec::vp8:
+      break;
   }
+  std::unreachable();  // not in codecs_of(Format::mpegts)
 }
 
 // A time of 33 bits in five bytes, between marker bits.
@@ -52,9 +56,12 @@ std::size_t max_payload(media::Codec codec) {
       return std::numeric_limits<std::size_t>::max();
     case media::Codec::aac:
       return max_adts_payload;
-    default:
+    case media::Codec::opus:
       return 60'000;  // with its control header within 16 bits of length
+    case media::Codec::vp8:
+      break;
   }
+  std::unreachable();
 }
 
 Bytes make_pes(const media::Frame& frame, Bytes config, ByteVector& before) {

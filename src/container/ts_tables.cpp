@@ -1,6 +1,7 @@
 #include "container/ts_tables.hpp"
 
 #include <array>
+#include <utility>
 
 namespace holdfast::container::ts {
 namespace {
@@ -49,9 +50,12 @@ StreamType stream_type(media::Codec codec) {
       return StreamType::h264;
     case media::Codec::aac:
       return StreamType::adts_aac;
-    default:
+    case media::Codec::opus:
       return StreamType::private_data;
+    case media::Codec::vp8:
+      break;
   }
+  std::unreachable();  // not in codecs_of(Format::mpegts)
 }
 
 // As "Opus in MPEG-TS" (opus-codec.org, 2014) has it: a registration descriptor (ISO/IEC 13818-1

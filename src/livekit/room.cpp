@@ -46,7 +46,6 @@ Room::Room(RoomConfig config, RoomEvents& events, SignalSink& sink, Instant now)
     : config_(std::move(config)),
       events_(events),
       sink_(sink),
-      roster_(config_.codecs),
       participant_(config_.participant),
       join_deadline_(now + config_.join_timeout) {}
 

@@ -39,7 +39,6 @@ struct RoomConfig {
   // alone.
   std::string participant = {};
   Quality quality = Quality::high;  // which simulcast layer
-  std::vector<media::Codec> codecs = {media::Codec::h264, media::Codec::vp8, media::Codec::opus};
   Duration track_wait = std::chrono::seconds(1);
   Duration join_timeout =
       std::chrono::seconds(10);  // from the start of connecting to the server's join response

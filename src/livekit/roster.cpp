@@ -57,7 +57,7 @@ Roster::Change Roster::apply(const wire::Participant& info) {
 std::vector<Track> Roster::read_tracks(const wire::Participant& info) const {
   std::vector<Track> tracks;
   for (const wire::Track& announced : info.tracks()) {
-    auto track = read_track(info, announced, codecs_);
+    auto track = read_track(info, announced);
     if (!track) continue;
     const auto refusal = server_refusals_.find(track->sid);
     if (refusal != server_refusals_.end()) track->refusal = refusal->second;

@@ -29,8 +29,6 @@ class Roster {
  public:
   static constexpr std::size_t max_participants = 4096;
 
-  explicit Roster(std::vector<media::Codec> codecs) : codecs_(std::move(codecs)) {}
-
   enum class Change : std::uint8_t { none, updated, left };
   // Takes a snapshot of one participant; one older than what is known changes nothing.
   Change apply(const wire::Participant& info);
@@ -50,7 +48,6 @@ class Roster {
   std::vector<Track> read_tracks(const wire::Participant& info) const;
   void insert(Publisher publisher);
 
-  const std::vector<media::Codec> codecs_;
   std::vector<Publisher> publishers_;
   std::map<std::string, std::string, std::less<>>
       server_refusals_;  // track sid -> refusal; outlast snapshots

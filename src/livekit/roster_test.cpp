@@ -23,7 +23,7 @@ wire::Participant publisher(const std::string& identity, std::int64_t joined_at_
 
 class RosterTest : public testing::Test {
  protected:
-  Roster roster_{{media::Codec::h264, media::Codec::vp8, media::Codec::opus}};
+  Roster roster_;
 };
 
 TEST_F(RosterTest, KeepsPublishersInTheOrderInWhichTheyJoined) {

@@ -1,10 +1,10 @@
 #include "livekit/track.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "livekit/signal.pb.h"
 
 namespace holdfast::livekit {
@@ -26,23 +26,19 @@ Source read_source(wire::Track::Source source) {
 }
 
 std::optional<media::Codec> codec_of(const std::string& mime) {
-  const auto is = [&](const char* name) { return strcasecmp(mime.c_str(), name) == 0; };
-  if (is("video/h264")) return media::Codec::h264;
-  if (is("video/vp8")) return media::Codec::vp8;
   // The server takes RED (RFC 2198) apart for whoever does not accept it.
-  if (is("audio/opus") || is("audio/red")) return media::Codec::opus;
+  if (equals_ignoring_case(mime, "audio/red")) return media::Codec::opus;
+  for (const media::CodecInfo& info : media::codecs) {
+    if (info.rtp_clock_rate > 0 && equals_ignoring_case(mime, info.media_type)) return info.codec;
+  }
   return std::nullopt;
 }
 
 // The codec announced, or else a backup codec that the publisher is ready to send.
-std::optional<media::Codec> takeable_codec(const wire::Track& track, std::span<const media::Codec> codecs) {
-  const auto take = [&](const std::string& mime) {
-    const auto codec = codec_of(mime);
-    return codec && std::ranges::find(codecs, *codec) != codecs.end() ? codec : std::nullopt;
-  };
-  if (const auto codec = take(track.mime_type())) return codec;
+std::optional<media::Codec> takeable_codec(const wire::Track& track) {
+  if (const auto codec = codec_of(track.mime_type())) return codec;
   for (const wire::SimulcastCodec& other : track.codecs()) {
-    if (const auto codec = take(other.mime_type())) return codec;
+    if (const auto codec = codec_of(other.mime_type())) return codec;
   }
   return std::nullopt;
 }
@@ -115,8 +111,7 @@ std::string describe(const Track& track) {
                      to_string(track.source), track.identity);
 }
 
-std::optional<Track> read_track(const wire::Participant& participant, const wire::Track& track,
-                                std::span<const media::Codec> codecs) {
+std::optional<Track> read_track(const wire::Participant& participant, const wire::Track& track) {
   if (track.type() != wire::Track::AUDIO && track.type() != wire::Track::VIDEO) return std::nullopt;
   if (track.sid().empty()) return std::nullopt;
   Track result;
@@ -133,7 +128,7 @@ std::optional<Track> read_track(const wire::Participant& participant, const wire
   const auto refuse = [&](std::string_view why) {
     result.refusal = fmt::format("{}: {}", describe(result), why);
   };
-  const auto codec = takeable_codec(track, codecs);
+  const auto codec = takeable_codec(track);
   if (track.encryption() != wire::Track::NONE) {
     refuse("it is end-to-end encrypted, which is not supported");
   } else if (!codec || media::kind_of(*codec) != result.kind) {

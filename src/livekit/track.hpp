@@ -40,10 +40,9 @@ struct Track {
 // "video track TR_abc (camera) of alice", for messages.
 std::string describe(const Track& track);
 
-// nullopt: a data track. A track that is encrypted end to end, or that comes in none of `codecs`, has a
+// nullopt: a data track. A track that is encrypted end to end, or whose codec is not in media::codecs, has a
 // refusal.
-std::optional<Track> read_track(const wire::Participant& participant, const wire::Track& track,
-                                std::span<const media::Codec> codecs);
+std::optional<Track> read_track(const wire::Participant& participant, const wire::Track& track);
 
 // Which of one participant's tracks to record; null: none. Video: camera, then screen share. Audio:
 // microphone; the sound of a screen share only if there is no microphone, and the chosen video is the screen

@@ -1,22 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "media/codec.hpp"
 
 namespace holdfast::media {
-
-enum class Kind : std::uint8_t { audio, video };
-enum class Codec : std::uint8_t { h264, vp8, opus, aac };
-
-constexpr Kind kind_of(Codec codec) {
-  return codec == Codec::h264 || codec == Codec::vp8 ? Kind::video : Kind::audio;
-}
-// As users read it in the API and the journal: "h264", "vp8", "opus", "aac".
-std::string_view to_string(Codec codec);
-std::string_view to_string(Kind kind);
 
 // Media time in ticks of 90 kHz, the clock of MPEG-TS and of every RTP video format. Opus frames (2.5 ms and
 // up) and AAC frames at 48 kHz (1,024 samples) are whole numbers of ticks. 64 bits never wrap; wrapping to 33

@@ -16,13 +16,6 @@ constexpr Duration anchor_interval = std::chrono::seconds(10);
 constexpr Duration ledger_interval = std::chrono::minutes(1);
 constexpr std::array both_kinds{media::Kind::audio, media::Kind::video};
 
-std::optional<media::Codec> codec_named(std::string_view name) {
-  for (const auto codec : {media::Codec::h264, media::Codec::vp8, media::Codec::opus}) {
-    if (media::to_string(codec) == name) return codec;
-  }
-  return std::nullopt;
-}
-
 constexpr sdp::Kind sdp_kind(media::Kind kind) {
   return kind == media::Kind::audio ? sdp::Kind::audio : sdp::Kind::video;
 }
@@ -36,7 +29,7 @@ TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::option
                                                : rtp::ReceiveStream::Retransmission::none;
   rtp::Rtx rtx;
   for (const sdp::NegotiatedCodec& codec : section.codecs) {
-    if (const auto known = codec_named(codec.name))
+    if (const auto known = media::parse_codec(codec.name))
       source.codecs.push_back({codec.payload_type, *known});
     if (codec.rtx) rtx.types.push_back({*codec.rtx, codec.payload_type});
     if (std::ranges::find(codec.feedback, "nack") != codec.feedback.end()) {

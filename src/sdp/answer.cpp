@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "media/codec.hpp"
 #include "sdp/section.hpp"
 
 namespace holdfast::sdp {
@@ -28,7 +29,8 @@ std::string name_in_policy(const MediaDescription& offered, const Codec& codec, 
   std::string name = lower_case(codec.encoding);
   if (name == "red") return codec.clock_rate == 48'000 && takes_red(offered, policy) ? name : "";
   if (std::ranges::find(policy.codecs, name) == policy.codecs.end()) return {};
-  if (codec.clock_rate != (name == "opus" ? 48'000u : 90'000u)) return {};
+  const auto known = media::parse_codec(name);
+  if (!known || codec.clock_rate != media::info_of(*known).rtp_clock_rate) return {};
   // Modes 0 and 1 are sent alike and taken alike; 2 is interleaved, which nobody sends (RFC 6184
   // section 6.4).
   if (name == "h264" && fmtp_parameter(codec.fmtp, "packetization-mode") == "2") return {};
@@ -158,6 +160,14 @@ Result<Setup> answer_setup(std::optional<Setup> offered, Setup preferred) {
 }
 
 }  // namespace
+
+std::vector<std::string> all_encodings() {
+  std::vector<std::string> names;
+  for (const media::CodecInfo& codec : media::codecs) {
+    if (codec.rtp_clock_rate > 0) names.emplace_back(codec.name);
+  }
+  return names;
+}
 
 Result<Answer> make_answer(const SessionDescription& offer, const AnswerPolicy& policy,
                            const LocalTransport& local) {

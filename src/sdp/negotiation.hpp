@@ -64,9 +64,12 @@ enum class TransportCc : std::uint8_t { off, on };
 // packet may come again three times, and the redundancy that the server makes itself it does not resend.
 enum class Red : std::uint8_t { never, without_nack };
 
-// What a receiver takes of an offer. `codecs` are encoding names in lower case.
+// The encoding names, in lower case, of all codecs in media::codecs that have an RTP format.
+std::vector<std::string> all_encodings();
+
+// What a receiver takes of an offer.
 struct AnswerPolicy {
-  std::vector<std::string> codecs = {"h264", "vp8", "opus"};
+  std::vector<std::string> codecs = all_encodings();  // of those in media::codecs
   Setup setup = Setup::active;  // when the offer leaves it to us (actpass): active or passive
   TransportCc transport_cc = TransportCc::off;
   Red red = Red::without_nack;
