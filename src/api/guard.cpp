@@ -9,17 +9,6 @@
 namespace holdfast::api {
 namespace {
 
-bool is_probe(std::string_view path) {
-  return path == "/health" || path == "/ready";
-}
-bool is_whip(std::string_view path) {
-  return path.starts_with("/whip/");
-}
-// Its signature is asked for instead, by whoever takes it.
-bool is_signed(const IncomingRequest& request) {
-  return request.method == "POST" && request.path() == webhook_path;
-}
-
 // "example.org:8000" without the port, "[::1]:8000" without port and brackets.
 std::string_view host_name(std::string_view host) {
   if (host.starts_with('[')) return host.substr(1, std::min(host.find(']'), host.size()) - 1);
@@ -54,7 +43,7 @@ HttpResponse unauthorized() {
 
 HttpResponse preflight() {
   return {204,
-          {{"access-control-allow-methods", "GET, POST, PATCH, DELETE"},
+          {{"access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE"},
            {"access-control-allow-headers", "authorization, content-type, if-match"},
            {"access-control-max-age", "600"}},
           {}};
@@ -62,9 +51,8 @@ HttpResponse preflight() {
 
 }  // namespace
 
-std::optional<HttpResponse> Guard::check(const IncomingRequest& request) const {
-  const std::string_view path = request.path();
-  if (is_probe(path) || is_signed(request)) return std::nullopt;
+std::optional<HttpResponse> Guard::check(const IncomingRequest& request, Access access) const {
+  if (access == Access::open || access == Access::signature) return std::nullopt;
 
   // RFC 9112 section 3.2: exactly one.
   if (request.count("host") != 1)
@@ -87,7 +75,7 @@ std::optional<HttpResponse> Guard::check(const IncomingRequest& request) const {
   // A preflight carries no token (Fetch section 3.2.2), and tells only what any page may know.
   if (request.method == "OPTIONS" && request.count("access-control-request-method") != 0) return preflight();
 
-  const std::string& token = token_for(path);
+  const std::string& token = token_for(access);
   if (!token.empty() && !equal_secrets(bearer_token(request.header("authorization")), token))
     return unauthorized();
   return std::nullopt;
@@ -118,8 +106,9 @@ bool Guard::origin_listed(std::string_view origin) const {
   });
 }
 
-const std::string& Guard::token_for(std::string_view path) const {
-  return is_whip(path) && !options_.whip_token.empty() ? options_.whip_token : options_.api_token;
+const std::string& Guard::token_for(Access access) const {
+  const bool is_whip = access == Access::whip_token && !options_.whip_token.empty();
+  return is_whip ? options_.whip_token : options_.api_token;
 }
 
 }  // namespace holdfast::api

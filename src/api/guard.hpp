@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/route.hpp"
 #include "base/http_exchange.hpp"
 
 namespace holdfast::api {
@@ -14,11 +15,11 @@ inline constexpr std::string_view webhook_path = "/api/livekit/webhook";
 
 // Decides who may ask: the first thing every request meets. Pure.
 //
-// - /health and /ready: anybody. Probes have no token, and are told nothing.
-// - POST webhook_path: anybody, since whoever takes it believes nothing that is not signed (read_webhook).
-// - /whip/...: Host loopback or of allowed_hosts; Origin none, the same or of allowed_origins; whip_token, or
-//   else api_token.
-// - everything else: the same, with api_token.
+// - Access::open and Access::signature: anybody.
+// - Access::api_token: Host loopback or of allowed_hosts; Origin none, the same or of allowed_origins; and
+// the
+//   token.
+// - Access::whip_token: the same, with whip_token, or else api_token.
 //
 // A token that is not configured is not asked for. The Host rule stops DNS rebinding, the Origin rule stops
 // web pages from sending requests whose answers they cannot read: a POST without a body needs no preflight.
@@ -35,7 +36,7 @@ class Guard {
   explicit Guard(Options options) : options_(std::move(options)) {}
 
   // The answer to a request that goes no further: refused (400, 401, 403, 421), or a CORS preflight (204).
-  std::optional<HttpResponse> check(const IncomingRequest& request) const;
+  std::optional<HttpResponse> check(const IncomingRequest& request, Access access) const;
   // What lets the page of an allowed foreign origin read the answer (CORS, Fetch section 3.2.3); none
   // otherwise.
   std::vector<HttpHeader> cors_headers(const IncomingRequest& request) const;
@@ -43,7 +44,7 @@ class Guard {
  private:
   bool host_allowed(std::string_view host) const;
   bool origin_listed(std::string_view origin) const;
-  const std::string& token_for(std::string_view path) const;
+  const std::string& token_for(Access access) const;
 
   Options options_;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/router.hpp"
+
 namespace holdfast::api {
 namespace {
 
@@ -14,8 +16,9 @@ struct Case {
 };
 
 int check(const Guard& guard, const Case& asked) {
-  const auto refused = guard.check(
-      {.method = asked.method, .target = asked.target, .headers = asked.headers, .body = {}, .remote = {}});
+  const IncomingRequest request{
+      .method = asked.method, .target = asked.target, .headers = asked.headers, .body = {}, .remote = {}};
+  const auto refused = guard.check(request, Router::access_to(request));
   return refused ? refused->status : 0;
 }
 
@@ -140,7 +143,7 @@ TEST(Guard, an_allowed_page_gets_its_preflight_without_a_token_and_may_read_the_
                                               {"access-control-request-method", "POST"}},
                                   .body = {},
                                   .remote = {}};
-  const auto answer = guard.check(preflight);
+  const auto answer = guard.check(preflight, Router::access_to(preflight));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 204);
   EXPECT_NE(answer->header("access-control-allow-methods").find("PATCH"), std::string_view::npos);

@@ -1,5 +1,9 @@
 #include "api/router.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 #include <optional>
 #include <utility>
@@ -15,30 +19,16 @@ namespace {
 
 namespace json = boost::json;
 
-// What follows `prefix` in the path: "" when it ends there, the segment when there is one more; nullopt:
-// another path.
-std::optional<std::string_view> segment_after(std::string_view path, std::string_view prefix) {
-  if (!path.starts_with(prefix)) return std::nullopt;
-  path.remove_prefix(prefix.size());
-  if (path.empty()) return path;
-  if (!path.starts_with('/')) return std::nullopt;
-  return path.substr(1);
+std::string join(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (const std::string_view word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
 }
 
-HttpResponse method_not_allowed(std::string_view allowed) {
-  HttpResponse response = error_response(405, fmt::format("this path accepts only {}", allowed));
-  response.headers.push_back({"allow", std::string(allowed)});
+HttpResponse method_not_allowed(const std::vector<std::string_view>& allowed) {
+  HttpResponse response = error_response(405, "this path accepts only " + join(allowed));
+  response.headers.push_back({"allow", join(allowed)});
   return response;
-}
-
-HttpResponse not_found() {
-  return error_response(
-      404,
-      "unknown path; the paths are POST /api/recording/start/{mint_id}, /api/recording/stop/{mint_id}, "
-      "/api/recording/split/{mint_id} and /api/recording/marker/{mint_id}, GET "
-      "/api/recording/status/{mint_id}, /api/recording/active, /api/recording/formats, /api/recordings, "
-      "/health, /ready and /metrics, PUT and DELETE /api/recordings/{recording_id}/protection, POST and "
-      "DELETE /api/follow/{mint_id}, GET /api/follow, POST /api/livekit/webhook, and POST /whip/{mint_id}");
 }
 
 HttpResponse bad_mint_id(std::string_view given) {
@@ -105,6 +95,52 @@ Router::Router(Options options, Recorder& recorder, Follows& follows, whip::Endp
       follows_(follows),
       whip_(whip) {}
 
+// The whole API. docs/openapi.yaml describes it, and a test compares the two.
+struct Router::Line {
+  Route route;
+  void (Router::*handle)(const Call& call, HttpReply reply);
+};
+const std::array<Router::Line, 26> Router::lines{{
+    {{"POST", "/api/recording/start/{mint_id}", Access::api_token, Query::refused, Body::json},
+     &Router::start},
+    {{"POST", "/api/recording/start", Access::api_token, Query::refused, Body::json}, &Router::start},
+    {{"POST", "/api/recording/stop/{mint_id}", Access::api_token, Query::refused, Body::json}, &Router::stop},
+    {{"POST", "/api/recording/stop", Access::api_token, Query::refused, Body::json}, &Router::stop},
+    {{"POST", "/api/recording/split/{mint_id}", Access::api_token, Query::refused, Body::json},
+     &Router::split},
+    {{"POST", "/api/recording/split", Access::api_token, Query::refused, Body::json}, &Router::split},
+    {{"POST", "/api/recording/marker/{mint_id}", Access::api_token, Query::refused, Body::json},
+     &Router::mark},
+    {{"POST", "/api/recording/marker", Access::api_token, Query::refused, Body::json}, &Router::mark},
+    {{"GET", "/api/recording/status/{mint_id}"}, &Router::status},
+    {{"GET", "/api/recording/active"}, &Router::active},
+    {{"GET", "/api/recording/formats"}, &Router::formats},
+    {{"GET", "/api/recordings", Access::api_token, Query::accepted}, &Router::recordings},
+    {{"PUT", "/api/recordings/{recording_id}/protection"}, &Router::protect},
+    {{"DELETE", "/api/recordings/{recording_id}/protection"}, &Router::protect},
+    {{"GET", "/api/follow"}, &Router::follows},
+    {{"POST", "/api/follow", Access::api_token, Query::refused, Body::json}, &Router::follow},
+    {{"GET", "/api/follow/{mint_id}"}, &Router::followed},
+    {{"POST", "/api/follow/{mint_id}", Access::api_token, Query::refused, Body::json}, &Router::follow},
+    {{"DELETE", "/api/follow/{mint_id}", Access::api_token, Query::refused, Body::other}, &Router::unfollow},
+    {{"POST", webhook_path, Access::signature, Query::accepted, Body::other}, &Router::webhook},
+    {{"GET", "/health", Access::open, Query::accepted}, &Router::health},
+    {{"GET", "/ready", Access::open, Query::accepted}, &Router::ready},
+    {{"GET", "/metrics", Access::api_token, Query::accepted}, &Router::metrics},
+    {{"POST", "/whip/{mint_id}", Access::whip_token, Query::accepted, Body::other}, &Router::whip},
+    {{"PATCH", "/whip/{mint_id}/{session_id}", Access::whip_token, Query::accepted, Body::other},
+     &Router::whip},
+    {{"DELETE", "/whip/{mint_id}/{session_id}", Access::whip_token, Query::accepted, Body::other},
+     &Router::whip},
+}};
+
+std::vector<Route> Router::routes() {
+  std::vector<Route> all;
+  all.reserve(lines.size());
+  for (const Line& line : lines) all.push_back(line.route);
+  return all;
+}
+
 void Router::handle(const IncomingRequest& request, HttpReply reply) {
   auto finish = [headers = guard_.cors_headers(request),
                  reply = std::move(reply)](HttpResponse response) mutable {
@@ -115,86 +151,64 @@ void Router::handle(const IncomingRequest& request, HttpReply reply) {
   };
   if (!request.target.starts_with('/'))
     return finish(error_response(400, "the request target must be a path"));
-  if (auto refused = guard_.check(request)) return finish(std::move(*refused));
   route(request, std::move(finish));
 }
 
+const Router::Line* Router::find(const IncomingRequest& request) {
+  const Line* whip = nullptr;
+  for (const Line& line : lines) {
+    if (!match(line.route.pattern, request.path())) continue;
+    if (accepts(line.route, request.method)) return &line;
+    if (line.route.access == Access::whip_token) whip = &line;
+  }
+  return whip;  // it answers for its other methods itself (RFC 9725 section 4.1)
+}
+
+// A stranger does not even learn what there is.
+Access Router::access_to(const IncomingRequest& request) {
+  const Line* line = find(request);
+  return line == nullptr ? Access::api_token : line->route.access;
+}
+
 void Router::route(const IncomingRequest& request, HttpReply reply) {
-  const std::string_view path = request.path();
-  if (path.starts_with("/whip/")) return route_whip(path.substr(6), request, std::move(reply));
-  if (path.starts_with("/api/")) return route_api(request, std::move(reply));
-  const bool is_get = request.method == "GET" || request.method == "HEAD";
-  if (path != "/health" && path != "/ready" && path != "/metrics") return reply(not_found());
-  if (!is_get) return reply(method_not_allowed("GET"));
-  if (path == "/health") return reply(json_response(200, {{"success", true}, {"status", "ok"}}));
-  reply(path == "/ready" ? ready() : metrics());
+  if (auto refused = guard_.check(request, access_to(request))) return reply(std::move(*refused));
+  if (const Line* line = find(request)) return serve(*line, request, std::move(reply));
+  std::vector<std::string_view> methods;
+  for (const Line& line : lines) {
+    if (match(line.route.pattern, request.path())) methods.push_back(line.route.method);
+  }
+  reply(methods.empty() ? unknown_path() : method_not_allowed(methods));
 }
 
-void Router::route_api(const IncomingRequest& request, HttpReply reply) {
-  const std::string_view path = request.path();
-  const bool is_get = request.method == "GET" || request.method == "HEAD";
-  // Options are JSON; one that is misplaced must not be overlooked.
-  const auto refuse_query = [&] { return path.size() != request.target.size(); };
-  constexpr std::string_view no_query = "this path accepts no query: send options as fields of a JSON body";
-
-  using Post = void (Router::*)(std::string_view, const IncomingRequest&, HttpReply);
-  for (const auto& [prefix, handler] :
-       {std::pair<std::string_view, Post>{"/api/recording/start", &Router::start},
-        {"/api/recording/stop", &Router::stop},
-        {"/api/recording/split", &Router::split},
-        {"/api/recording/marker", &Router::mark}}) {
-    const auto segment = segment_after(path, prefix);
-    if (!segment) continue;
-    if (request.method != "POST") return reply(method_not_allowed("POST"));
-    if (refuse_query()) return reply(error_response(400, no_query));
+void Router::serve(const Line& line, const IncomingRequest& request, HttpReply reply) {
+  if (line.route.query == Query::refused && request.path().size() != request.target.size()) {
+    // Options are JSON; one that is misplaced must not be overlooked.
+    return reply(error_response(400, "this path accepts no query: send options as fields of a JSON body"));
+  }
+  if (line.route.body == Body::none && !request.body.empty() && request.method != "GET")
+    return reply(error_response(400, "this request accepts no body"));
+  if (line.route.body == Body::json) {
     if (auto refused = refuse_body(request)) return reply(std::move(*refused));
-    const bool in_path = path.size() != prefix.size();
-    const auto mint_id = percent_decode(*segment);
-    if (in_path && (!mint_id || !is_valid_mint_id(*mint_id))) return reply(bad_mint_id(*segment));
-    return (this->*handler)(*mint_id, request, std::move(reply));
   }
-
-  if (path == webhook_path) {
-    return reply(request.method == "POST" ? webhook(request) : method_not_allowed("POST"));
-  }
-  if (const auto segment = segment_after(path, "/api/follow")) {
-    if (refuse_query()) return reply(error_response(400, no_query));
-    if (path == "/api/follow/") return reply(bad_mint_id({}));
-    return route_follow(*segment, request, std::move(reply));
-  }
-
-  if (const auto segment = segment_after(path, "/api/recordings"); segment && !segment->empty()) {
-    if (refuse_query()) return reply(error_response(400, no_query));
-    return protect(*segment, request, std::move(reply));
-  }
-
-  const auto status_of = segment_after(path, "/api/recording/status");
-  const bool known = (status_of && !status_of->empty()) || path == "/api/recording/active" ||
-                     path == "/api/recording/formats" || path == "/api/recordings";
-  if (!known) return reply(not_found());
-  if (!is_get) return reply(method_not_allowed("GET"));
-  if (path == "/api/recordings") return recordings(request, std::move(reply));
-  if (refuse_query()) return reply(error_response(400, no_query));
-  if (path == "/api/recording/active") return reply(active());
-  if (path == "/api/recording/formats") return reply(json_response(200, formats_json(default_format_)));
-  const auto mint_id = percent_decode(*status_of);
-  if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(*status_of));
-  reply(status(*mint_id));
+  const PathParameters parameters = *match(line.route.pattern, request.path());
+  const auto mint_id = percent_decode(parameters.mint_id);
+  if (line.route.pattern.contains("{mint_id}") && (!mint_id || !is_valid_mint_id(*mint_id)))
+    return reply(bad_mint_id(parameters.mint_id));
+  const auto recording_id = percent_decode(parameters.recording_id);
+  if (!recording_id) return reply(unknown_path());
+  (this->*line.handle)({request, mint_id.value_or(""), *recording_id, parameters.session_id},
+                       std::move(reply));
 }
 
-void Router::route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply) {
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  const auto mint_id = percent_decode(rest.substr(0, slash));
-  if (!mint_id || !is_valid_mint_id(*mint_id)) return reply(bad_mint_id(rest.substr(0, slash)));
-  const std::string_view session_id = rest.substr(std::min(slash + 1, rest.size()));
-  if (slash != rest.size() && session_id.empty()) return reply(not_found());
-  whip_.handle(*mint_id, session_id, request, std::move(reply));
+HttpResponse Router::unknown_path() {
+  std::vector<std::string> known;
+  for (const Line& line : lines) known.push_back(fmt::format("{} {}", line.route.method, line.route.pattern));
+  return error_response(404, fmt::format("unknown path; the paths are {}", fmt::join(known, ", ")));
 }
 
-void Router::start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
-  auto parsed = parse_start_request(mint_id, request.body);
-  if (!parsed)
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+void Router::start(const Call& call, HttpReply reply) {
+  auto parsed = parse_start_request(call.mint_id, call.request.body);
+  if (!parsed) return reply(error_response(parsed.error()));
   if (is_stranger(*parsed) && parsed->token.empty()) {
     return reply(error_response(
         422, "a livekit_url other than the configured one requires a token in the request", "token"));
@@ -217,10 +231,9 @@ void Router::start(std::string_view mint_id, const IncomingRequest& request, Htt
   recorder_.start(std::move(*parsed), std::move(started));
 }
 
-void Router::stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
-  auto parsed = parse_stop_request(mint_id, request.body);
-  if (!parsed)
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+void Router::stop(const Call& call, HttpReply reply) {
+  auto parsed = parse_stop_request(call.mint_id, call.request.body);
+  if (!parsed) return reply(error_response(parsed.error()));
   auto stopped = [mint_id = *parsed,
                   reply = std::move(reply)](Result<std::vector<recording::Status>> result) mutable {
     if (result && !result->empty()) return reply(json_response(200, list_json(*result)));
@@ -230,10 +243,9 @@ void Router::stop(std::string_view mint_id, const IncomingRequest& request, Http
   recorder_.stop(*parsed, std::move(stopped));
 }
 
-void Router::split(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
-  const auto parsed = parse_stop_request(mint_id, request.body);
-  if (!parsed)
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+void Router::split(const Call& call, HttpReply reply) {
+  const auto parsed = parse_stop_request(call.mint_id, call.request.body);
+  if (!parsed) return reply(error_response(parsed.error()));
   const auto splitting = recorder_.split(*parsed);
   reply(splitting ? json_response(200, list_json(*splitting)) : error_response(splitting.error()));
 }
@@ -242,26 +254,14 @@ bool Router::is_stranger(const StartRequest& request) const {
   return !request.livekit_url.empty() && request.livekit_url != livekit_url_;
 }
 
-// `segment` is what follows /api/follow: the mint id, or nothing.
-void Router::route_follow(std::string_view segment, const IncomingRequest& request, HttpReply reply) {
-  const bool is_get = request.method == "GET" || request.method == "HEAD";
-  const auto mint_id = percent_decode(segment);
-  if (!segment.empty() && (!mint_id || !is_valid_mint_id(*mint_id))) return reply(bad_mint_id(segment));
-  if (request.method == "POST") {
-    if (auto refused = refuse_body(request)) return reply(std::move(*refused));
-    return follow(*mint_id, request, std::move(reply));
-  }
-  if (segment.empty()) return reply(is_get ? follows() : method_not_allowed("GET, POST"));
-  if (request.method == "DELETE") return unfollow(*mint_id, std::move(reply));
-  if (!is_get) return reply(method_not_allowed("GET, POST, DELETE"));
-  const auto status = follows_.followed(*mint_id);
-  reply(status ? json_response(200, to_json(*status)) : not_followed(*mint_id));
+void Router::followed(const Call& call, HttpReply reply) {
+  const auto status = follows_.followed(call.mint_id);
+  reply(status ? json_response(200, to_json(*status)) : not_followed(call.mint_id));
 }
 
-void Router::follow(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
-  auto parsed = parse_follow_request(mint_id, request.body);
-  if (!parsed)
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
+void Router::follow(const Call& call, HttpReply reply) {
+  auto parsed = parse_follow_request(call.mint_id, call.request.body);
+  if (!parsed) return reply(error_response(parsed.error()));
   if (is_stranger(*parsed)) {
     return reply(
         error_response(422, "only streams of the configured livekit_url can be followed", "livekit_url"));
@@ -277,15 +277,16 @@ void Router::follow(std::string_view mint_id, const IncomingRequest& request, Ht
       });
 }
 
-void Router::unfollow(const std::string& mint_id, HttpReply reply) {
-  follows_.unfollow(mint_id, [mint_id, reply = std::move(reply)](Result<void> result) mutable {
-    if (result) return reply(json_response(200, {{"success", true}, {"mint_id", mint_id}}));
-    reply(result.error().code == ErrorCode::not_found ? not_followed(mint_id)
-                                                      : error_response(result.error()));
-  });
+void Router::unfollow(const Call& call, HttpReply reply) {
+  follows_.unfollow(call.mint_id,
+                    [mint_id = call.mint_id, reply = std::move(reply)](Result<void> result) mutable {
+                      if (result) return reply(json_response(200, {{"success", true}, {"mint_id", mint_id}}));
+                      reply(result.error().code == ErrorCode::not_found ? not_followed(mint_id)
+                                                                        : error_response(result.error()));
+                    });
 }
 
-HttpResponse Router::follows() const {
+void Router::follows(const Call&, HttpReply reply) {
   json::array all;
   for (const FollowStatus& status : follows_.follows()) {
     json::object follow = to_json(status);
@@ -294,71 +295,64 @@ HttpResponse Router::follows() const {
   }
   const std::size_t count = all.size();
   const std::string_view problem = follows_.follows_problem();
-  return json_response(200, {{"success", true},
-                             {"count", count},
-                             {"follows", std::move(all)},
-                             {"problem", problem.empty() ? json::value() : json::value(problem)}});
+  reply(json_response(200, {{"success", true},
+                            {"count", count},
+                            {"follows", std::move(all)},
+                            {"problem", problem.empty() ? json::value() : json::value(problem)}}));
 }
 
-HttpResponse Router::webhook(const IncomingRequest& request) {
-  const auto taken = follows_.handle_webhook(request.header("authorization"), request.body);
-  if (taken) return json_response(200, {{"success", true}});
+void Router::webhook(const Call& call, HttpReply reply) {
+  const auto taken = follows_.handle_webhook(call.request.header("authorization"), call.request.body);
+  if (taken) return reply(json_response(200, {{"success", true}}));
   switch (taken.error().code) {
     case ErrorCode::refused:
-      return error_response(401, taken.error().message);
+      return reply(error_response(401, taken.error().message));
     case ErrorCode::unsupported:
-      return error_response(404, taken.error().message);
+      return reply(error_response(404, taken.error().message));
     default:
-      return error_response(taken.error());
+      return reply(error_response(taken.error()));
   }
 }
 
-HttpResponse Router::status(std::string_view mint_id) const {
-  const auto list = recorder_.status(mint_id);
-  return list.empty() ? unknown_recording(mint_id) : json_response(200, list_json(list));
+void Router::status(const Call& call, HttpReply reply) {
+  const auto list = recorder_.status(call.mint_id);
+  reply(list.empty() ? unknown_recording(call.mint_id) : json_response(200, list_json(list)));
 }
 
-HttpResponse Router::active() const {
+void Router::formats(const Call&, HttpReply reply) {
+  reply(json_response(200, formats_json(default_format_)));
+}
+
+void Router::active(const Call&, HttpReply reply) {
   json::array all;
   for (const recording::Status& status : recorder_.active()) all.emplace_back(to_json(status));
   const std::size_t count = all.size();
-  return json_response(200, {{"success", true}, {"count", count}, {"recordings", std::move(all)}});
+  reply(json_response(200, {{"success", true}, {"count", count}, {"recordings", std::move(all)}}));
 }
 
-void Router::recordings(const IncomingRequest& request, HttpReply reply) {
-  const std::string_view target = request.target;
-  const std::string_view query = target.substr(std::min(request.path().size() + 1, target.size()));
+void Router::recordings(const Call& call, HttpReply reply) {
+  const std::string_view target = call.request.target;
+  const std::string_view query = target.substr(std::min(call.request.path().size() + 1, target.size()));
   auto parsed = parse_recordings_query(query);
-  if (!parsed) {
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
-  }
+  if (!parsed) return reply(error_response(parsed.error()));
   recorder_.recordings(std::move(*parsed), [reply = std::move(reply)](Result<archive::Page> page) mutable {
     if (!page) return reply(error_response(page.error()));
     reply(json_response(200, to_json(*page)));
   });
 }
 
-// `rest` is what follows /api/recordings/.
-void Router::protect(std::string_view rest, const IncomingRequest& request, HttpReply reply) {
-  constexpr std::string_view word = "/protection";
-  if (!rest.ends_with(word)) return reply(not_found());
-  auto recording_id = percent_decode(rest.substr(0, rest.size() - word.size()));
-  if (!recording_id || recording_id->empty()) return reply(not_found());
-  const bool on = request.method == "PUT";
-  if (!on && request.method != "DELETE") return reply(method_not_allowed("PUT, DELETE"));
-  if (!request.body.empty()) return reply(error_response(400, "this request accepts no body"));
-  auto done = [recording_id = *recording_id, on, reply = std::move(reply)](Result<void> result) mutable {
+void Router::protect(const Call& call, HttpReply reply) {
+  const bool on = call.request.method == "PUT";
+  auto done = [recording_id = call.recording_id, on, reply = std::move(reply)](Result<void> result) mutable {
     if (!result) return reply(error_response(result.error()));
     reply(json_response(200, {{"success", true}, {"recording_id", recording_id}, {"protected", on}}));
   };
-  recorder_.protect(std::move(*recording_id), on ? Protection::on : Protection::off, std::move(done));
+  recorder_.protect(call.recording_id, on ? Protection::on : Protection::off, std::move(done));
 }
 
-void Router::mark(std::string_view mint_id, const IncomingRequest& request, HttpReply reply) {
-  auto parsed = parse_marker_request(mint_id, request.body);
-  if (!parsed) {
-    return reply(error_response(parsed.error().status, parsed.error().message, parsed.error().field));
-  }
+void Router::mark(const Call& call, HttpReply reply) {
+  auto parsed = parse_marker_request(call.mint_id, call.request.body);
+  if (!parsed) return reply(error_response(parsed.error()));
   auto marked = [mint_id = parsed->mint_id,
                  reply = std::move(reply)](const Result<std::vector<std::string>>& ids) mutable {
     if (!ids) return reply(error_response(ids.error()));
@@ -368,18 +362,26 @@ void Router::mark(std::string_view mint_id, const IncomingRequest& request, Http
   recorder_.mark(std::move(parsed->mint_id), std::move(parsed->text), std::move(marked));
 }
 
-HttpResponse Router::ready() const {
-  const Readiness readiness = recorder_.readiness();
-  const bool ready = readiness == Readiness::ready;
-  return json_response(ready ? 200 : 503, {{"success", ready}, {"status", explain(readiness)}});
+void Router::health(const Call&, HttpReply reply) {
+  reply(json_response(200, {{"success", true}, {"status", "ok"}}));
 }
 
-HttpResponse Router::metrics() const {
+void Router::ready(const Call&, HttpReply reply) {
+  const Readiness readiness = recorder_.readiness();
+  const bool ready = readiness == Readiness::ready;
+  reply(json_response(ready ? 200 : 503, {{"success", ready}, {"status", explain(readiness)}}));
+}
+
+void Router::metrics(const Call&, HttpReply reply) {
   ProcessMetrics process = recorder_.metrics();
   process.follows = follows_.follow_metrics();
-  return {200,
-          {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-          render_metrics(recorder_.active(), recorder_.totals(), process)};
+  reply({200,
+         {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
+         render_metrics(recorder_.active(), recorder_.totals(), process)});
+}
+
+void Router::whip(const Call& call, HttpReply reply) {
+  whip_.handle(call.mint_id, call.session_id, call.request, std::move(reply));
 }
 
 }  // namespace holdfast::api

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/guard.hpp"
 #include "api/recorder.hpp"
+#include "api/route.hpp"
 #include "base/http_exchange.hpp"
 #include "whip/endpoint.hpp"
 
@@ -29,27 +32,48 @@ class Router {
 
   void handle(const IncomingRequest& request, HttpReply reply);
 
+  // All of them, in the order of docs/openapi.yaml.
+  static std::vector<Route> routes();
+  // Who may ask this.
+  static Access access_to(const IncomingRequest& request);
+
  private:
+  // A request whose path was taken apart.
+  struct Call {
+    const IncomingRequest& request;
+    std::string mint_id;  // valid, or empty: the pattern has none
+    std::string recording_id;
+    std::string_view session_id;
+  };
+  struct Line;
+  static const std::array<Line, 26> lines;
+
   void route(const IncomingRequest& request, HttpReply reply);
-  void route_api(const IncomingRequest& request, HttpReply reply);
-  void route_whip(std::string_view rest, const IncomingRequest& request, HttpReply reply);
-  void start(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
-  void stop(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
-  void split(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
-  void route_follow(std::string_view segment, const IncomingRequest& request, HttpReply reply);
-  void follow(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
-  void unfollow(const std::string& mint_id, HttpReply reply);
-  HttpResponse follows() const;
-  HttpResponse webhook(const IncomingRequest& request);
+  void serve(const Line& line, const IncomingRequest& request, HttpReply reply);
+  // The line that answers it; null: none does.
+  static const Line* find(const IncomingRequest& request);
+  static HttpResponse unknown_path();
+
+  void start(const Call& call, HttpReply reply);
+  void stop(const Call& call, HttpReply reply);
+  void split(const Call& call, HttpReply reply);
+  void mark(const Call& call, HttpReply reply);
+  void status(const Call& call, HttpReply reply);
+  void active(const Call& call, HttpReply reply);
+  void formats(const Call& call, HttpReply reply);
+  void recordings(const Call& call, HttpReply reply);
+  void protect(const Call& call, HttpReply reply);
+  void follow(const Call& call, HttpReply reply);
+  void followed(const Call& call, HttpReply reply);
+  void follows(const Call& call, HttpReply reply);
+  void unfollow(const Call& call, HttpReply reply);
+  void webhook(const Call& call, HttpReply reply);
+  void health(const Call& call, HttpReply reply);
+  void ready(const Call& call, HttpReply reply);
+  void metrics(const Call& call, HttpReply reply);
+  void whip(const Call& call, HttpReply reply);
   // Our own tokens are not for a server that somebody else named.
   bool is_stranger(const StartRequest& request) const;
-  HttpResponse status(std::string_view mint_id) const;
-  HttpResponse active() const;
-  void recordings(const IncomingRequest& request, HttpReply reply);
-  void protect(std::string_view rest, const IncomingRequest& request, HttpReply reply);
-  void mark(std::string_view mint_id, const IncomingRequest& request, HttpReply reply);
-  HttpResponse ready() const;
-  HttpResponse metrics() const;
 
   const std::string livekit_url_;
   const container::Format default_format_;
