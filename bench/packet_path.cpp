@@ -214,7 +214,7 @@ class Recorder final : private recording::SessionEvents {
                  why.data());
     std::exit(1);
   }
-  void on_limit(std::string_view) override {}
+  void on_limit(journal::EndReason) override {}
 
   sim::SimClock& clock_;
   SeededRandom random_{seed};

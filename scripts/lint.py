@@ -26,13 +26,11 @@ MOST_LINES = 400
 SLACK = 20  # a file may be this much below its line here before the line must follow
 LONG_FILES = {
     "src/app/arguments.cpp": 507,
-    "src/app/follower.cpp": 402,
-    "src/app/service.cpp": 699,
+    "src/app/follower.cpp": 401,
+    "src/app/service.cpp": 691,
     "src/audit/mp4_reader.cpp": 455,
-    "src/audit/repair.cpp": 495,
-    "src/audit/verify.cpp": 458,
-    "src/recording/output.cpp": 427,
-    "src/recording/session.cpp": 594,
+    "src/recording/output.cpp": 425,
+    "src/recording/session.cpp": 588,
     "src/rtp/receive_stream.cpp": 445,
 }
 

@@ -18,7 +18,7 @@ enum class Access : std::uint8_t {
 enum class Query : std::uint8_t { refused, accepted };
 enum class Body : std::uint8_t {
   none,
-  json,  // an object; may be left out
+  json,   // an object; may be left out
   other,  // the handler reads it
 };
 
@@ -38,8 +38,8 @@ struct PathParameters {
   std::string_view session_id{};
 };
 
-// nullopt: the path is another one. A parameter is one whole segment, and empty only if it is a mint_id at the
-// end, so that the caller can say what is missing.
+// nullopt: the path is another one. A parameter is one whole segment, and empty only if it is a mint_id at
+// the end, so that the caller can say what is missing.
 std::optional<PathParameters> match(std::string_view pattern, std::string_view path);
 
 bool accepts(const Route& route, std::string_view method);

@@ -202,6 +202,7 @@ void Router::serve(const Line& line, const IncomingRequest& request, HttpReply r
 
 HttpResponse Router::unknown_path() {
   std::vector<std::string> known;
+  known.reserve(lines.size());
   for (const Line& line : lines) known.push_back(fmt::format("{} {}", line.route.method, line.route.pattern));
   return error_response(404, fmt::format("unknown path; the paths are {}", fmt::join(known, ", ")));
 }

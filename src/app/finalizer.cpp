@@ -38,9 +38,10 @@ Result<void> run_export(const std::string& path) {
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR)
+    if (errno != EINTR) {
       return fail(ErrorCode::io, "{} stays a fragmented MP4: cannot wait for the export: {}", path,
                   std::strerror(errno));
+    }
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return fail(ErrorCode::io,

@@ -346,9 +346,10 @@ void Service::start_participant(const api::StartRequest& request, const std::str
       return entry->watches && entry->task->active() && entry->task->status().mint_id == request.mint_id;
     });
     if (watcher == entries_.end()) return;
-    if ((*watcher)->refused.insert(identity).second)
+    if ((*watcher)->refused.insert(identity).second) {
       log::warn("{}: cannot record participant {} yet: {}", request.mint_id, identity,
                 admitted.error().message);
+    }
     retry_.start(refused_again, [this] { start_refused_participants(); });
     return;
   }
