@@ -35,3 +35,5 @@ fi
 rm -rf --one-file-system "$copy"
 cp -a "$root.base" "$copy"
 cp /etc/resolv.conf "$copy/etc/resolv.conf"
+# As the installers write it; without it glibc asks a name server for localhost.
+[ -e "$copy/etc/hosts" ] || printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >"$copy/etc/hosts"

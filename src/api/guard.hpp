@@ -16,10 +16,9 @@ inline constexpr std::string_view webhook_path = "/api/livekit/webhook";
 // Decides who may ask: the first thing every request meets. Pure.
 //
 // - Access::open and Access::signature: anybody.
-// - Access::api_token: Host loopback or of allowed_hosts; Origin none, the same or of allowed_origins; and
-// the
-//   token.
-// - Access::whip_token: the same, with whip_token, or else api_token.
+// - Access::api_token: Host loopback or of allowed_hosts; Origin none, the same or of allowed_origins;
+// api_token.
+// - Access::whip_token: the same, but whip_token; if that is not configured, api_token.
 //
 // A token that is not configured is not asked for. The Host rule stops DNS rebinding, the Origin rule stops
 // web pages from sending requests whose answers they cannot read: a POST without a body needs no preflight.

@@ -166,8 +166,12 @@ const Router::Line* Router::find(const IncomingRequest& request) {
 
 // A stranger does not even learn what there is.
 Access Router::access_to(const IncomingRequest& request) {
-  const Line* line = find(request);
-  return line == nullptr ? Access::api_token : line->route.access;
+  if (const Line* line = find(request)) return line->route.access;
+  if (request.path().starts_with("/whip/")) return Access::whip_token;
+  const bool probe = std::ranges::any_of(lines, [&](const Line& line) {
+    return line.route.access == Access::open && match(line.route.pattern, request.path());
+  });
+  return probe ? Access::open : Access::api_token;
 }
 
 void Router::route(const IncomingRequest& request, HttpReply reply) {
@@ -185,7 +189,8 @@ void Router::serve(const Line& line, const IncomingRequest& request, HttpReply r
     // Options are JSON; one that is misplaced must not be overlooked.
     return reply(error_response(400, "this path accepts no query: send options as fields of a JSON body"));
   }
-  if (line.route.body == Body::none && !request.body.empty() && request.method != "GET")
+  if (line.route.body == Body::none && !request.body.empty() && request.method != "GET" &&
+      request.method != "HEAD")
     return reply(error_response(400, "this request accepts no body"));
   if (line.route.body == Body::json) {
     if (auto refused = refuse_body(request)) return reply(std::move(*refused));

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ranges>
+#include <set>
 #include <utility>
 
 #include "base/log.hpp"
@@ -89,6 +92,18 @@ void Recovery::forget(const std::string& recording_id) {
   if (auto forgotten = running_.forget(recording_id); !forgotten) log::error("{}", forgotten.error().message);
 }
 
+// Watches first, and without the recordings that they start themselves.
+void order(std::vector<RunRecord>& restarted) {
+  const auto is_watch = [](const RunRecord& record) { return record.source == RunRecord::Source::watch; };
+  std::ranges::stable_partition(restarted, is_watch);
+  std::set<std::string> watched;
+  for (const RunRecord& record : restarted | std::views::filter(is_watch))
+    watched.insert(record.request.mint_id);
+  std::erase_if(restarted, [&](const RunRecord& record) {
+    return !is_watch(record) && watched.contains(record.request.mint_id);
+  });
+}
+
 }  // namespace
 
 std::string describe_trim(std::uint64_t bytes) {
@@ -104,6 +119,7 @@ RecoveryPlan make_recovery_plan(Disk& disk, RunRecords& running, const RecoveryO
     for (const std::string& problem : found->problems) log::error("{}; the file was renamed", problem);
     for (RunRecords::Taken& each : found->taken) recovery.take(std::move(each));
   }
+  order(recovery.plan.restarted);
   const auto journals = archive::find_interrupted(disk, options.recordings);
   if (!journals) {
     log::error("{}", journals.error().message);

@@ -18,7 +18,8 @@ struct RecoveryPlan {
     archive::Recovered recovered;
   };
   std::vector<Resumable> resumable;
-  // Nothing of these is on the disk yet: they are started as if they were requested now.
+  // Nothing of these is on the disk yet: they are started as if they were requested now, before any is
+  // resumed. Watches come first; a watch starts the recordings of its participants that had no media yet.
   std::vector<RunRecord> restarted;
 };
 

@@ -145,6 +145,27 @@ TEST_F(RecoveryPlanTest, WhatWaitedForItsStreamWaitsAgain) {
   for (const char* id : {"a", "b", "c", "d"}) EXPECT_FALSE(is_remembered(id)) << id;
 }
 
+// A participant's recording that was started again first kept the watch of its room from starting.
+TEST_F(RecoveryPlanTest, AWatchComesBeforeTheRecordingsOfItsParticipantsAndStartsThoseWithoutMedia) {
+  const auto of_room = [](const std::string& id, Source source, const std::string& participant) {
+    RunRecord record{.recording_id = id, .source = source};
+    record.request.mint_id = "panel";
+    record.request.participant = participant;
+    return record;
+  };
+  remember(running("0"));
+  remember(of_room("panel_0bob", Source::livekit, "0bob"));
+  remember(of_room("panel_1", Source::watch, ""));
+  record("panel_alice");
+  remember(of_room("panel_alice", Source::livekit, "alice"));
+  const RecoveryPlan plan = take();
+  std::vector<std::string> restarted;
+  restarted.reserve(plan.restarted.size());
+  for (const RunRecord& each : plan.restarted) restarted.push_back(each.recording_id);
+  EXPECT_THAT(restarted, testing::ElementsAre("panel_1", "0"));
+  EXPECT_THAT(plan.resumable, SizeIs(1));
+}
+
 TEST_F(RecoveryPlanTest, ADiskThatFailsKeepsWhatWasRunningForTheNextStart) {
   record("a");
   remember(running("a"));

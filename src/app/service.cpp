@@ -234,7 +234,8 @@ void Service::start(const api::StartRequest& asked, Admit admit, StatusReply rep
   }
   Entry& entry = add(std::move(options));
   entry.watches = request.participants == api::Participants::all;
-  entry.request = request;
+  // A watch has no options of its own: each recording that it starts takes those of that day.
+  entry.request = entry.watches ? asked : request;
   remember(entry, entry.watches ? RunRecord::Source::watch : RunRecord::Source::livekit);
   follow_room(entry, request, std::move(*access));
   reply(entry.task->status());
@@ -262,7 +263,7 @@ void Service::take_over() {
   RecoveryPlan left =
       make_recovery_plan(media_.disk(), *running_, {config_.recordings, config_.resume, config_.resume_limit},
                          io::read_wall_clock());
-  // Watches first: the recordings of their participants would be in their way.
+  // Before those that are resumed: a watch of a room cannot start while the mint id is being recorded.
   for (const RunRecord& recording : left.restarted) {
     start(recording.request, Admit::granted, [&](const Result<recording::Status>& started) {
       if (!started) {
@@ -282,6 +283,7 @@ void Service::resume(RecoveryPlan::Resumable resumable) {
   if (!access) {
     log::error("{}: cannot resume: {}", record.recording_id, access.error().message);
     forget(record.recording_id);
+    if (recovered.ended) return;
     const auto closed = archive::close_recovered(recovered, io::read_wall_clock());
     if (!closed) log::error("{}", closed.error().message);
     return;
@@ -335,7 +337,7 @@ void Service::start_participant(const api::StartRequest& request, const std::str
            entry->request.participant == identity;
   });
   if (runs) return;
-  api::StartRequest one = request;
+  api::StartRequest one = complete(request, config_);
   one.participant = identity;
   one.participants = api::Participants::one;
   auto access = room_access(one);
@@ -519,7 +521,7 @@ api::ProcessMetrics Service::metrics() const {
 
 const recording::Totals& Service::totals() {
   for (const auto& entry : entries_) {
-    if (entry->task->active()) totals_.update(entry->task->status());
+    if (!entry->task->ended()) totals_.update(entry->task->status());
   }
   return totals_;
 }

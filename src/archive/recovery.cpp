@@ -20,6 +20,7 @@ namespace {
 using journal::PartState;
 
 constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+constexpr media::Ticks first_frame = media::ticks_per_second;  // of every recording
 
 // Whether the end is among the last lines. A cheap question: the journals of ten thousand recordings are
 // asked.
@@ -68,20 +69,24 @@ Result<std::uint32_t> checksum(Disk& disk, const std::string& path, std::uint64_
   return crc;
 }
 
-enum class IsLast : std::uint8_t { no, yes };
+// Young: nothing is known to be on stable storage, of this part and of those after it.
+enum class Age : std::uint8_t { old, young };
 
 class TailTrimmer {
  public:
   TailTrimmer(Disk& disk, journal::Appender& journal, WallTime now)
       : disk_(disk), journal_(journal), now_(now) {}
 
-  // Adds to `parts` the file that the recorder made just before it died, if the journal does not name it yet.
-  Result<void> adopt_next(std::vector<PartState>& parts, const std::string& folder, std::string_view base);
+  // Adds to `parts` the files that the recorder made last and that the journal does not name: a power cut
+  // takes lines of the journal that were not synced, but no file.
+  Result<void> adopt_files(std::vector<PartState>& parts, const std::string& folder, std::string_view base);
   // Cuts a part off behind its last whole frame, and brings the journal up to that. Gives what is left of it.
-  Result<container::WholePart> trim_part(const PartState& part, const std::string& path, IsLast is_last);
+  Result<container::WholePart> trim_part(const PartState& part, const std::string& path, Age age);
   std::uint64_t trimmed() const { return trimmed_; }
 
  private:
+  Result<std::optional<journal::PartEvent>> find_part_file(const std::string& folder, std::string_view base,
+                                                           int number);
   Result<void> set_aside(const PartState& part, const std::string& path);
   Result<void> trim(const PartState& part, const std::string& path, std::uint64_t size,
                     std::uint64_t old_size);
@@ -100,34 +105,48 @@ class TailTrimmer {
   std::uint64_t trimmed_ = 0;
 };
 
-Result<void> TailTrimmer::adopt_next(std::vector<PartState>& parts, const std::string& folder,
-                                     std::string_view base) {
-  const int number = static_cast<int>(parts.size()) + 1;
+// The next number after all that the journal names.
+int next_number(const std::vector<PartState>& parts) {
+  int highest = 0;
+  for (const PartState& part : parts) highest = std::max(highest, part.number);
+  return highest + 1;
+}
+
+Result<void> TailTrimmer::adopt_files(std::vector<PartState>& parts, const std::string& folder,
+                                      std::string_view base) {
+  while (true) {
+    const auto found = find_part_file(folder, base, next_number(parts));
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return {};
+    if (auto noted = note(**found); !noted) return noted;
+    const journal::PartEvent& event = **found;
+    parts.push_back(
+        {.number = event.number, .file = event.file, .format = event.format, .reason = event.reason});
+  }
+}
+
+Result<std::optional<journal::PartEvent>> TailTrimmer::find_part_file(const std::string& folder,
+                                                                      std::string_view base, int number) {
   for (const auto format : {container::Format::mpegts, container::Format::mp4, container::Format::mkv}) {
     const std::string name = storage::part_name(base, number, container::file_extension(format));
     const auto entry = disk_.look(folder + name);
     if (!entry && entry.error().code == ErrorCode::not_found) continue;
     if (!entry) return std::unexpected(entry.error());
-    const journal::PartEvent event{.number = number,
-                                   .file = name,
-                                   .format = std::string(container::to_string(format)),
-                                   .reason = journal::PartReason::recovered};
-    if (auto noted = note(event); !noted) return noted;
-    parts.push_back({.number = number, .file = name, .format = event.format});
-    return {};
+    return journal::PartEvent{.number = number,
+                              .file = name,
+                              .format = std::string(container::to_string(format)),
+                              .reason = journal::PartReason::recovered};
   }
-  return {};
+  return std::nullopt;
 }
 
-Result<container::WholePart> TailTrimmer::trim_part(const PartState& part, const std::string& path,
-                                                    IsLast is_last) {
+Result<container::WholePart> TailTrimmer::trim_part(const PartState& part, const std::string& path, Age age) {
   container::WholePart whole;
   const auto entry = disk_.look(path);
   if (!entry) {
     if (entry.error().code != ErrorCode::not_found) return std::unexpected(entry.error());
     // The recorder died before it made the file. Any other that is not there was deleted or moved.
-    const bool never_made = is_last == IsLast::yes && part.told_to() == 0 && !part.set_aside();
-    if (!never_made) return whole;
+    if (age != Age::young || part.set_aside()) return whole;
     if (auto noted = note(journal::TrimmedEvent{.part = part.number}); !noted)
       return std::unexpected(std::move(noted.error()));
     return whole;
@@ -170,8 +189,8 @@ Result<void> TailTrimmer::trim(const PartState& part, const std::string& path, s
   return cut_tail(disk_, path, size, old_size, *kept);
 }
 
-// First the journal, then the files: whoever dies between the two does it again, and no file is left that
-// belongs to no recording.
+// First the journal, then the files: if this process dies between the two, the next recovery repeats the
+// step, and no file is left that belongs to no recording.
 Result<std::string> TailTrimmer::note_tail(const PartState& part, const std::string& path, std::uint64_t size,
                                            std::uint64_t old_size) {
   const auto kept = free_tail(disk_, path);
@@ -232,20 +251,23 @@ Result<std::optional<Recovered>> recover(Disk& disk, const std::string& director
   if (state->end && state->end->reason != resumable_end) return std::nullopt;
   TailTrimmer trimmer(disk, *appender, now);
   std::vector<PartState>& parts = state->parts;
-  if (auto adopted = trimmer.adopt_next(parts, folder, *storage::base_of_journal(journal)); !adopted)
+  const auto last_old = std::ranges::find_if(parts.rbegin(), parts.rend(),
+                                             [](const PartState& part) { return part.told_to() > 0; });
+  const std::size_t old_parts = static_cast<std::size_t>(parts.rend() - last_old);
+  if (auto adopted = trimmer.adopt_files(parts, folder, *storage::base_of_journal(journal)); !adopted)
     return std::unexpected(std::move(adopted.error()));
 
   Recovered recovered{.start = state->start,
                       .start_time = state->start_time,
                       .files = {},
                       .ended = state->ended(),
-                      .first_pts = parts.empty() ? 0 : parts.front().pts};
-  recovered.files.parts = static_cast<int>(parts.size());
+                      .first_pts = parts.empty() ? 0 : std::max(parts.front().pts, first_frame)};
+  recovered.files.parts = next_number(parts) - 1;
   std::optional<media::Ticks> last_pts;
-  for (const PartState& part : parts) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const PartState& part = parts[i];
     if (!storage::is_plain_name(part.file)) continue;
-    const IsLast is_last = &part == &parts.back() ? IsLast::yes : IsLast::no;
-    const auto whole = trimmer.trim_part(part, folder + part.file, is_last);
+    const auto whole = trimmer.trim_part(part, folder + part.file, i < old_parts ? Age::old : Age::young);
     if (!whole) return std::unexpected(whole.error());
     if (whole->size > 0) recovered.files.part_paths.push_back(folder + part.file);
     recovered.files.bytes += whole->size;

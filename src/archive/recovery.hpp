@@ -29,10 +29,11 @@ struct Recovered {
 // kilobytes of each. Blocks. Errors: those of Disk::list.
 Result<std::vector<std::string>> find_interrupted(Disk& disk, const std::string& directory);
 
-// Takes a recording over: locks its journal, cuts off what is no whole frame (it is kept beside, as
-// `….tail`), syncs, and tells the journal. Nothing: somebody else has it, or it has ended for good (an end by
-// `resumable_end` is none: a service that was shut down). Nothing is lost if we die meanwhile: then the next
-// does it again. Blocks. Errors: io; invalid (the journal has no start).
+// Prepares a recording for being resumed or closed: locks its journal, adopts files that the journal does not
+// name yet, cuts off incomplete frames (they are kept in `….tail`), syncs, and notes all of this in the
+// journal. nullopt: another process has the recording, or it has ended and is not to be resumed
+// (`resumable_end` is the reason of an end that may be resumed). If this process dies meanwhile, the next one
+// repeats it and nothing is lost. Blocks. Errors: io; invalid (the journal has no start).
 Result<std::optional<Recovered>> recover(Disk& disk, const std::string& directory, const std::string& journal,
                                          WallTime now, std::optional<journal::EndReason> resumable_end = {});
 

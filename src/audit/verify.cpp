@@ -13,11 +13,8 @@ using media::Ticks;
 
 // The journal's times are those of the media that it was noted at, within the recovery window.
 constexpr Ticks tolerance = 3 * media::ticks_per_second;
-// The end's is the last frame's, exactly, but for what the containers round; that of a recording which was
-// closed after an interruption is known from the journal's last line only.
-constexpr Ticks end_tolerance(journal::EndReason reason) {
-  return reason == journal::EndReason::interrupted ? tolerance : media::ticks_per_second / 2;
-}
+// The end's is the last frame's, exactly, but for what the containers round.
+constexpr Ticks end_tolerance = media::ticks_per_second / 2;
 
 enum class Life : std::uint8_t { active, interrupted, ended };
 
@@ -170,7 +167,9 @@ class RecordingAudit {
       return;
     }
     if (story.trimmed) {
-      if (part.bytes != story.trimmed->bytes) size_fault(story.trimmed->bytes, "the journal");
+      // Recovery notes it before it changes the file.
+      const bool in_progress = life_ != Life::ended && part.bytes > story.trimmed->bytes;
+      if (part.bytes != story.trimmed->bytes && !in_progress) size_fault(story.trimmed->bytes, "the journal");
       note_trimmed(story, part);
       return;
     }
@@ -256,7 +255,9 @@ class RecordingAudit {
         reached.reset();  // its times begin at 0
         continue;
       }
-      if (const Ticks off = *structure.first - journal.parts[i].pts; off > tolerance || off < -tolerance) {
+      const bool known = journal.parts[i].reason != journal::PartReason::recovered;  // when it began
+      const Ticks off = *structure.first - journal.parts[i].pts;
+      if (known && (off > tolerance || off < -tolerance)) {
         time_fault(What::times, part.path, *structure.first,
                    fmt::format("starts {:.1f} s {} than the journal states", seconds(std::abs(off)),
                                off > 0 ? "later" : "earlier"));
@@ -268,8 +269,9 @@ class RecordingAudit {
       reached = std::max(reached.value_or(*structure.last), *structure.last);
     }
     if (!journal.end || !reached || !as_recorded() || any_missing()) return;
-    const Ticks allowed = end_tolerance(journal.end->reason);
-    if (const Ticks off = journal.end_pts - *reached; off > allowed || off < -allowed) {
+    // One that was closed after an interruption may have more media than its last line knew.
+    if (journal.end->reason == journal::EndReason::interrupted) return;
+    if (const Ticks off = journal.end_pts - *reached; off > end_tolerance || off < -end_tolerance) {
       if (off > 0 && is_explained({*reached, journal.end_pts, 0})) return;
       time_fault(What::times, report_.parts.back().path, *reached,
                  fmt::format("ends {:.1f} s {} the end in the journal", seconds(std::abs(off)),
@@ -299,7 +301,9 @@ class RecordingAudit {
   // The ledger counts frames as they come; that is what the file has where nothing is encoded anew.
   void check_frames() {
     const journal::State& journal = *report_.journal;
-    const bool sound = journal.end && as_recorded() && !any_missing() && journal.disk_errors.empty() &&
+    // The last ledger of a recorder that died is up to a minute old.
+    const bool sound = journal.end && journal.end->reason != journal::EndReason::interrupted &&
+                       as_recorded() && !any_missing() && journal.disk_errors.empty() &&
                        damaged_lines_ == 0 && report_.findings.faults() == 0;
     if (!sound) return;
     for (const media::Kind kind : {media::Kind::video, media::Kind::audio}) {

@@ -293,6 +293,21 @@ TEST(Verify, ALedgerWhoseSumsDoNotComeOutIsFound) {
   EXPECT_THAT(faults_of(verify_made(made)), Contains(What::ledger));
 }
 
+// The last ledger of a recorder that died is up to a minute old, and the time of its last line too.
+TEST(Verify, ARecordingThatWasClosedAfterAnInterruptionMayHaveMoreThanItsJournalKnew) {
+  MadeRecording made(Plan{}, 1);
+  auto entries = made.entries();
+  for (auto& entry : entries) {
+    if (auto* ledger = std::get_if<journal::LedgerEvent>(&entry.event)) ledger->frames -= 10;
+    if (auto* end = std::get_if<journal::EndEvent>(&entry.event)) {
+      end->reason = journal::EndReason::interrupted;
+      entry.pts -= 2 * media::ticks_per_second;
+    }
+  }
+  made.write_journal(entries);
+  EXPECT_EQ(verify_made(made).verdict, Verdict::whole) << told(verify_made(made));
+}
+
 TEST(Verify, FramesThatTheLedgerDidNotCountAreFound) {
   MadeRecording made(Plan{}, 1);
   made.edit_journal<journal::LedgerEvent>([](auto& ledger) { ++ledger.frames; });

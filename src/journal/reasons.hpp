@@ -9,8 +9,8 @@ namespace holdfast::journal {
 enum class EndReason : std::uint8_t {
   stopped,       // somebody stopped it, or the service by hand
   stream_ended,  // the publisher or the room ended
-  refused,       // the server let us not in
-  failed,        // it can go on no more: its error says why
+  refused,       // the server did not let the recorder in
+  failed,        // it cannot continue: its error says why
   gap_limit,     // no media for so long
   mute_limit,    // all tracks muted for so long
   shutdown,      // the service was shut down, and the next one resumes it

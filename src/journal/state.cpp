@@ -41,7 +41,7 @@ struct State::Taker {
     if (part.number != static_cast<int>(state.parts.size()) + 1) {
       order(fmt::format("part {} follows part {}", part.number, state.parts.size()));
     }
-    if (state.end) order("a part event after the end event");
+    if (state.end && state.end->reason != EndReason::shutdown) order("a part event after the end event");
     if (part.file.empty() || part.file.find('/') != std::string::npos)
       return order("a part event without a valid file name");
     if (state.parts.size() >= max_parts) return;
@@ -56,8 +56,6 @@ struct State::Taker {
     TrackState* track = track_of(event.track);
     if (track == nullptr) return;
     const auto before = std::exchange(track->format, event);
-    if (event.codec != event.written_as && !state.parts.empty())
-      state.parts.back().frames_are_received = false;
     const bool same = before && before->width == event.width && before->height == event.height;
     if (event.width == 0 || same) return;
     if (before) ++track->size_changes;
@@ -227,11 +225,6 @@ void State::take(const Entry& entry, std::uint64_t behind) {
   const bool is_recovery = std::holds_alternative<ChecksumEvent>(entry.event) && !goes_further;
   if (!is_about_files(entry.event) && !is_recovery) last_time = entry.wall;
   std::visit(Taker{*this, entry, behind, reached_before}, entry.event);
-}
-
-const PartState* State::find_part(int number) const {
-  const auto found = std::ranges::find(parts, number, &PartState::number);
-  return found == parts.end() ? nullptr : &*found;
 }
 
 const PartState* State::find_part(std::string_view file) const {

@@ -39,11 +39,10 @@ struct PartState {
   std::optional<ReplacedEvent> replaced{};
   std::optional<TrimmedEvent> trimmed{};  // the last
   std::optional<UnsafeEvent> unsafe{};    // the first
-  bool frames_are_received = true;        // no track is written as another codec
 
   // Recovery found no complete frame in it: no file has its name any more.
   bool set_aside() const { return trimmed && trimmed->bytes == 0; }
-  // The first byte that no line tells anything about.
+  // The lines about its bytes end here.
   std::uint64_t told_to() const;
 };
 
@@ -112,8 +111,7 @@ struct State {
   void take(const Entry& entry, std::uint64_t behind = 0);
 
   bool ended() const { return end.has_value(); }
-  // The part with that number, or with that file; null: there is none.
-  const PartState* find_part(int number) const;
+  // The part with that file; null: there is none.
   const PartState* find_part(std::string_view file) const;
   // When media may be missing from all tracks, and the journal says why.
   std::vector<Span> explained() const;

@@ -83,9 +83,9 @@ TEST_F(StateTest, APartWithoutACompleteFrameIsSetAside) {
   begin();
   line(2s, 2 * second, PartEvent{.number = 2, .file = "r_part002.ts", .format = "mpegts"});
   line(1h, 2 * second, TrimmedEvent{.part = 2, .bytes = 0, .cut = 20, .kept_as = "r_part002.ts.tail"});
-  EXPECT_FALSE(state.find_part(1)->set_aside());
+  EXPECT_FALSE(state.find_part("r.ts")->set_aside());
   EXPECT_TRUE(state.find_part("r_part002.ts")->set_aside());
-  EXPECT_EQ(state.find_part(3), nullptr);
+  EXPECT_EQ(state.find_part("r_part003.ts"), nullptr);
 }
 
 TEST_F(StateTest, WhatIsMissingIsExplainedByGapsLossesMutesAndRestarts) {

@@ -2,6 +2,7 @@
 
 #include "archive/recovery.hpp"
 #include "audit/verify.hpp"
+#include "journal/line.hpp"
 #include "recording/session_test.hpp"
 #include "sim/power_cuts.hpp"
 
@@ -189,6 +190,39 @@ TEST_F(ResumeTest, APartWithoutAWholeFrameIsNotMissedWhenTheRecordingIsResumed) 
   play_both();
   run_for(3s);
   finish();
+  expect_whole();
+}
+
+// A power cut took the last lines of the journal, but not the files that they name. The resumed recording
+// wanted to make a file of the same name, and could write nothing any more.
+TEST_F(ResumeTest, FilesThatTheJournalDoesNotNameAreAdopted) {
+  connect();
+  play_both();
+  for (int i = 0; i < 2; ++i) {
+    run_for(3s);
+    session().split();
+  }
+  run_for(3s);
+  ASSERT_THAT(status().output_paths, SizeIs(3));
+  kill_recorder();
+  stop_both();
+  run_for(1s);
+  const std::string path = std::string("/recordings/") + journal_file;
+  ByteVector lines;
+  for (const journal::Entry& entry : journal().entries) {
+    const auto* part = std::get_if<journal::PartEvent>(&entry.event);
+    if (part != nullptr && part->number == 2) break;
+    journal::serialize(entry, lines);
+  }
+  ASSERT_TRUE(disk.remove(path).has_value());
+  disk.put(path, lines);
+  go_on();
+  connect();
+  play_both();
+  run_for(3s);
+  finish();
+  EXPECT_THAT(reasons(), ElementsAre("start", "recovered", "recovered", "resumed"));
+  EXPECT_THAT(status().output_paths, SizeIs(4));
   expect_whole();
 }
 

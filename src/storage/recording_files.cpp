@@ -55,7 +55,7 @@ void RecordingFiles::open_part(std::string_view extension, std::string_view form
   const int number = ++parts_;
   const std::string name = part_name(base_, number, extension);
   part_paths_.push_back(join(directory_, name));
-  // The line comes before the file: a file that no line names would stand in the way of a resumed recording.
+  // The line is usually on the disk before the file. A file that no line names is adopted by recovery.
   note(journal::PartEvent{.number = number, .file = name, .format = std::string(format), .reason = reason},
        now, pts);
   part_ = std::make_unique<FileWriter>(context_, part_paths_.back(), Lock::none,
