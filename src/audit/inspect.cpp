@@ -44,16 +44,16 @@ Result<Inspection> inspect(Disk& disk, const Target& target, const VerifyProgres
   const journal::State& state = checked->state;
   const auto sizes = list_files(disk, target.folder);
   if (!sizes) return std::unexpected(sizes.error());
-  for (const journal::PartState& story : state.parts) {
-    const auto size = sizes->find(story.file);
-    const bool missing = size == sizes->end() && !story.set_aside();
-    found.parts.push_back({.path = target.folder + story.file,
-                           .format = story.format,
+  for (const journal::PartState& part : state.parts) {
+    const auto size = sizes->find(part.file);
+    const bool missing = size == sizes->end() && !part.set_aside();
+    found.parts.push_back({.path = target.folder + part.file,
+                           .format = part.format,
                            .bytes = size == sizes->end() ? 0 : size->second,
-                           .checked_bytes = story.checksummed_to,
+                           .checked_bytes = part.checksummed_to,
                            .missing = missing});
     found.bytes += found.parts.back().bytes;
-    found.durable_bytes += state.ended() ? found.parts.back().bytes : story.checksummed_to;
+    found.durable_bytes += state.ended() ? found.parts.back().bytes : part.checksummed_to;
   }
   found.state = state.ended() ? "ended" : locked ? "active" : "interrupted";
   if (!state.parts.empty()) found.first = state.parts.front().pts;
@@ -102,7 +102,7 @@ std::string gap_bar(const Inspection& inspection, std::size_t width, Charset cha
       cells[i] += std::min(to, static_cast<double>(i + 1)) - std::max(from, static_cast<double>(i));
     }
   };
-  for (const journal::Gap& story : inspection.gaps) paint(missing, story.span);
+  for (const journal::Gap& each : inspection.gaps) paint(missing, each.span);
   if (inspection.journal) {
     for (const journal::TrackState& track : inspection.journal->tracks) {
       for (const journal::Span& span : track.mutes_until(inspection.journal->reached)) paint(silent, span);

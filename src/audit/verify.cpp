@@ -90,7 +90,7 @@ class RecordingAudit {
     return {};
   }
 
-  Result<void> audit_part(const journal::PartState& story, PartReport& part, bool is_last) {
+  Result<void> audit_part(const journal::PartState& state, PartReport& part, bool is_last) {
     if (part.missing) {
       // The line comes before the file: the last may not be there yet.
       if (is_last && life_ != Life::ended) {
@@ -100,34 +100,34 @@ class RecordingAudit {
       }
       return {};
     }
-    if (story.set_aside() && part.bytes == 0) {
-      note_trimmed(story, part);
+    if (state.set_aside() && part.bytes == 0) {
+      note_trimmed(state, part);
       return {};
     }
     std::uint64_t size = part.bytes;
     const bool growing = is_last && life_ == Life::active;
     const bool open = is_last && life_ != Life::ended;
-    if (growing && story.checksums > 0) size = std::min(size, story.checksummed_to);
-    check_size(story, part, open);
-    const bool may_be_cut = open || story.unsafe || (growing && size < part.bytes);
-    return read_part(&story, part, size, may_be_cut ? Ending::cut : Ending::whole,
-                     story.reason == journal::PartReason::repaired ? Rules::anybodys : Rules::ours);
+    if (growing && state.checksums > 0) size = std::min(size, state.checksummed_to);
+    check_size(state, part, open);
+    const bool may_be_cut = open || state.unsafe || (growing && size < part.bytes);
+    return read_part(&state, part, size, may_be_cut ? Ending::cut : Ending::whole,
+                     state.reason == journal::PartReason::repaired ? Rules::anybodys : Rules::ours);
   }
 
-  Result<void> read_part(const journal::PartState* story, PartReport& part, std::uint64_t size, Ending ending,
+  Result<void> read_part(const journal::PartState* state, PartReport& part, std::uint64_t size, Ending ending,
                          Rules rules) {
     std::optional<container::Format> format;
-    if (story != nullptr) {
-      format = container::parse_format(story->format);
+    if (state != nullptr) {
+      format = container::parse_format(state->format);
     } else {
       const auto head = disk_.read(part.path, 0, 1 << 16);
       if (!head) return std::unexpected(head.error());
       format = recognise(*head);
     }
     if (!format) {
-      if (story != nullptr) {
+      if (state != nullptr) {
         fault(What::journal_order, report_.name,
-              fmt::format("a part of the unknown format {:?}", story->format));
+              fmt::format("a part of the unknown format {:?}", state->format));
         return {};
       }
       fault(What::structure, part.path, "not MPEG-TS, MP4 or Matroska");
@@ -135,13 +135,13 @@ class RecordingAudit {
     }
     part.format = container::to_string(*format);
     const auto reader = make_structure_reader(*format, report_.findings, part.path, rules,
-                                              story != nullptr ? story->pts : media::ticks_per_second);
-    if (story != nullptr && story->unsafe) reader->forgive_from(story->unsafe->from);
-    if (story != nullptr && story->checksums > 0 && ending == Ending::cut) {
-      reader->forgive_from(story->unsafe ? std::min(story->unsafe->from, story->checksummed_to)
-                                         : story->checksummed_to);
+                                              state != nullptr ? state->pts : media::ticks_per_second);
+    if (state != nullptr && state->unsafe) reader->forgive_from(state->unsafe->from);
+    if (state != nullptr && state->checksums > 0 && ending == Ending::cut) {
+      reader->forgive_from(state->unsafe ? std::min(state->unsafe->from, state->checksummed_to)
+                                         : state->checksummed_to);
     }
-    PartReading reading(disk_, report_, part, story, *reader);
+    PartReading reading(disk_, report_, part, state, *reader);
     auto done = reading.run(size, ending, [this](std::uint64_t bytes) {
       report_.bytes_read += bytes;
       if (progress_) progress_(report_.bytes_read, total_);
@@ -151,7 +151,7 @@ class RecordingAudit {
   }
 
   // Sizes as the journal has them.
-  void check_size(const journal::PartState& story, const PartReport& part, bool open) {
+  void check_size(const journal::PartState& state, const PartReport& part, bool open) {
     const auto size_fault = [&](std::uint64_t expected, std::string_view who) {
       report_.findings.add(
           {.what = What::size,
@@ -162,37 +162,37 @@ class RecordingAudit {
                                  std::max(expected, part.bytes) - std::min(expected, part.bytes),
                                  part.bytes < expected ? "shorter" : "longer", who, part.bytes, expected)});
     };
-    if (story.replaced) {
-      if (part.bytes != story.replaced->bytes) size_fault(story.replaced->bytes, "the journal");
+    if (state.replaced) {
+      if (part.bytes != state.replaced->bytes) size_fault(state.replaced->bytes, "the journal");
       return;
     }
-    if (story.trimmed) {
+    if (state.trimmed) {
       // Recovery notes it before it changes the file.
-      const bool in_progress = life_ != Life::ended && part.bytes > story.trimmed->bytes;
-      if (part.bytes != story.trimmed->bytes && !in_progress) size_fault(story.trimmed->bytes, "the journal");
-      note_trimmed(story, part);
+      const bool in_progress = life_ != Life::ended && part.bytes > state.trimmed->bytes;
+      if (part.bytes != state.trimmed->bytes && !in_progress) size_fault(state.trimmed->bytes, "the journal");
+      note_trimmed(state, part);
       return;
     }
-    if (story.unsafe) {
+    if (state.unsafe) {
       note(What::unsafe, part.path,
            fmt::format("the disk did not confirm that bytes {} to {} are on stable storage: {}",
-                       story.unsafe->from, story.unsafe->to, story.unsafe->error));
-      if (part.bytes < story.unsafe->from) size_fault(story.unsafe->from, "the journal");
+                       state.unsafe->from, state.unsafe->to, state.unsafe->error));
+      if (part.bytes < state.unsafe->from) size_fault(state.unsafe->from, "the journal");
       return;
     }
-    if (story.checksums == 0) return;
-    if (part.bytes < story.checksummed_to) size_fault(story.checksummed_to, "the journal");
-    if (part.bytes > story.checksummed_to && !open) size_fault(story.checksummed_to, "the journal");
+    if (state.checksums == 0) return;
+    if (part.bytes < state.checksummed_to) size_fault(state.checksummed_to, "the journal");
+    if (part.bytes > state.checksummed_to && !open) size_fault(state.checksummed_to, "the journal");
   }
 
-  void note_trimmed(const journal::PartState& story, const PartReport& part) {
-    if (story.trimmed->kept_as.empty()) {
+  void note_trimmed(const journal::PartState& state, const PartReport& part) {
+    if (state.trimmed->kept_as.empty()) {
       note(What::trimmed, part.path, "the recorder crashed before it could write to this part");
       return;
     }
     note(What::trimmed, part.path,
          fmt::format("{} bytes after the last complete frame were trimmed after a crash and kept as {}",
-                     story.trimmed->cut, story.trimmed->kept_as));
+                     state.trimmed->cut, state.trimmed->kept_as));
   }
 
   // What only all parts together tell.
