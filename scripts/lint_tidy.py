@@ -33,14 +33,16 @@ def run(*command):
 
 
 def for_clang(words):
-    """A compile command without g++'s precompiled header, which clang cannot read: each source includes what it needs."""
+    """A compile command without what only g++ understands: its precompiled header (each source includes what it needs) and
+    its --param. Nor with -Werror: .clang-tidy decides what is an error, whichever preset was configured last."""
     kept, position = [], 0
     while position < len(words):
-        if words[position] == "-include" and "cmake_pch" in words[position + 1]:
+        word, after = words[position], words[min(position + 1, len(words) - 1)]
+        if word == "--param" or (word == "-include" and "cmake_pch" in after):
             position += 2
             continue
-        if words[position] != "-Winvalid-pch":
-            kept.append(words[position])
+        if word not in ("-Winvalid-pch", "-Werror"):
+            kept.append(word)
         position += 1
     return kept
 

@@ -112,9 +112,14 @@ def test_changes_count_from_where_the_branch_left_its_base(git, tmp_path):
     assert lint_tidy.changed_since("work") == {tmp_path / name for name in ("c.cpp", "d.cpp")}  # on the base: the last commit
 
 
-def test_the_precompiled_header_of_gcc_is_no_argument_for_clang():
-    command = ["c++", "-Winvalid-pch", "-include", "x.dir/cmake_pch.hxx", "-include", "other.hpp", "-c", "a.cpp"]
+def test_what_only_gcc_understands_is_no_argument_for_clang():
+    command = ["c++", "-Winvalid-pch", "-include", "x.dir/cmake_pch.hxx", "--param", "ggc-min-heapsize=1", "-include",
+               "other.hpp", "-c", "a.cpp"]
     assert lint_tidy.for_clang(command) == ["c++", "-include", "other.hpp", "-c", "a.cpp"]
+
+
+def test_the_preset_does_not_decide_what_is_an_error():
+    assert lint_tidy.for_clang(["c++", "-Wall", "-Werror", "-c", "a.cpp"]) == ["c++", "-Wall", "-c", "a.cpp"]
 
 
 def test_a_long_file_fails_and_one_of_the_table_may_only_shrink():
