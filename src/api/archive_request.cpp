@@ -7,17 +7,13 @@
 #include <charconv>
 #include <utility>
 
-#include "api/mint_id.hpp"
 #include "base/text.hpp"
+#include "control/mint_id.hpp"
 
 namespace holdfast::api {
 namespace {
 
 namespace json = boost::json;
-
-std::unexpected<FieldError> wrong(std::string_view field, std::string message) {
-  return std::unexpected(FieldError{422, std::string(field), std::move(message)});
-}
 
 // Puts the value in its place and gives "", or says what it must be.
 using Take = std::string_view (*)(archive::Query&, const std::string&);
@@ -44,7 +40,7 @@ std::string_view take_before(archive::Query& query, const std::string& value) {
 }
 
 std::string_view take_mint_id(archive::Query& query, const std::string& value) {
-  if (!is_valid_mint_id(value)) return mint_id_rule;
+  if (!control::is_valid_mint_id(value)) return control::mint_id_rule;
   query.mint_id = value;
   return {};
 }
@@ -54,16 +50,6 @@ constexpr std::array<Parameter, 3> parameters{
 
 bool is_control(char c) {
   return (c >= 0 && c < ' ') || c == 0x7f;
-}
-
-std::expected<json::object, FieldError> parse_object(std::string_view body) {
-  boost::system::error_code error;
-  json::parse_options options;
-  options.max_depth = 4;
-  json::value value = json::parse(body.empty() ? "{}" : body, error, {}, options);
-  if (error) return std::unexpected(FieldError{400, {}, "the body is not JSON: " + error.message()});
-  if (!value.is_object()) return std::unexpected(FieldError{400, {}, "the body must be a JSON object"});
-  return std::move(value.as_object());
 }
 
 }  // namespace
@@ -90,7 +76,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-std::expected<archive::Query, FieldError> parse_recordings_query(std::string_view text) {
+std::expected<archive::Query, control::FieldError> parse_recordings_query(std::string_view text) {
   archive::Query query;
   std::vector<std::string_view> given;
   for (const std::string_view pair : split(text, '&')) {
@@ -98,48 +84,50 @@ std::expected<archive::Query, FieldError> parse_recordings_query(std::string_vie
     const std::string_view name = pair.substr(0, equals);
     const auto parameter = std::ranges::find(parameters, name, &Parameter::name);
     if (parameter == parameters.end()) {
-      return wrong(printable(name),
-                   fmt::format("unknown parameter \"{}\"; the parameters are limit, before, mint_id",
-                               printable(name)));
+      return control::wrong_field(
+          printable(name), fmt::format("unknown parameter \"{}\"; the parameters are limit, before, mint_id",
+                                       printable(name)));
     }
     if (std::ranges::find(given, name) != given.end())
-      return wrong(name, fmt::format("the parameter {} is given twice", name));
+      return control::wrong_field(name, fmt::format("the parameter {} is given twice", name));
     given.push_back(name);
     const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())));
     const std::string_view problem =
         value ? parameter->take(query, *value) : std::string_view("has a malformed percent escape");
-    if (!problem.empty()) return wrong(name, fmt::format("{} {}", name, problem));
+    if (!problem.empty()) return control::wrong_field(name, fmt::format("{} {}", name, problem));
   }
   return query;
 }
 
-std::expected<MarkerRequest, FieldError> parse_marker_request(std::string_view mint_id,
-                                                              std::string_view body) {
-  const auto object = parse_object(body);
+std::expected<MarkerRequest, control::FieldError> parse_marker_request(std::string_view mint_id,
+                                                                       std::string_view body) {
+  const auto object = control::parse_object(body);
   if (!object) return std::unexpected(object.error());
   MarkerRequest request{.mint_id = std::string(mint_id), .text = {}};
   for (const auto& member : *object) {
     const std::string_view name(member.key().data(), member.key().size());
     if (name != "mint_id" && name != "text") {
-      return wrong(printable(name),
-                   fmt::format("unknown field \"{}\"; the fields are mint_id, text", printable(name)));
+      return control::wrong_field(
+          printable(name),
+          fmt::format("unknown field \"{}\"; the fields are mint_id, text", printable(name)));
     }
     const json::string* text = member.value().if_string();
-    if (text == nullptr) return wrong(name, fmt::format("{} must be a string", name));
+    if (text == nullptr) return control::wrong_field(name, fmt::format("{} must be a string", name));
     if (name == "text") {
       request.text.assign(text->data(), text->size());
     } else if (!request.mint_id.empty() && std::string_view(*text) != request.mint_id) {
-      return wrong("mint_id", "mint_id differs from the mint_id in the path");
+      return control::wrong_field("mint_id", "mint_id differs from the mint_id in the path");
     } else {
       request.mint_id.assign(text->data(), text->size());
     }
   }
   if (request.mint_id.empty())
-    return wrong("mint_id", "mint_id is missing: send it in the path or in the body");
-  if (!is_valid_mint_id(request.mint_id)) return wrong("mint_id", fmt::format("mint_id {}", mint_id_rule));
+    return control::wrong_field("mint_id", "mint_id is missing: send it in the path or in the body");
+  if (!control::is_valid_mint_id(request.mint_id))
+    return control::wrong_field("mint_id", fmt::format("mint_id {}", control::mint_id_rule));
   if (request.text.empty() || request.text.size() > max_marker_bytes ||
       std::ranges::any_of(request.text, is_control)) {
-    return wrong("text", "text must be 1 to 1000 bytes without control characters");
+    return control::wrong_field("text", "text must be 1 to 1000 bytes without control characters");
   }
   return request;
 }

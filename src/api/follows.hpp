@@ -8,16 +8,16 @@
 #include <string_view>
 #include <vector>
 
-#include "api/start_request.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "control/start_request.hpp"
 #include "follow/follow_list.hpp"
 
 namespace holdfast::api {
 
 // A followed stream as the API shows it.
 struct FollowStatus {
-  StartRequest request;  // what each of its recordings is asked for with
+  control::StartRequest request;  // what each of its recordings is asked for with
   follow::Follow follow;
   std::optional<WallTime> next_check;  // none: it is being recorded
 };
@@ -50,7 +50,7 @@ class Follows {
   // Follows the stream; replies once that would survive a power cut. Of one that is followed already, what
   // its recordings are asked for with is replaced. Errors: invalid (no way to see whether it is live as
   // configured), conflict (as many are followed as may be), io (it cannot be kept).
-  virtual void follow(StartRequest request, FollowReply reply) = 0;
+  virtual void follow(control::StartRequest request, FollowReply reply) = 0;
   // Follows it no longer; a recording of it goes on. Errors: not_found, io (it is followed on).
   virtual void unfollow(std::string_view mint_id, DoneReply reply) = 0;
   // By mint id.

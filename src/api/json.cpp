@@ -6,6 +6,7 @@
 #include <string>
 
 #include "container/muxer.hpp"
+#include "control/start_request_json.hpp"
 #include "journal/reasons.hpp"
 
 namespace holdfast::api {
@@ -138,6 +139,39 @@ json::object to_json(const recording::Status& status) {
   };
 }
 
+json::object to_json(const control::WatchStatus& status) {
+  return {{"success", true},
+          {"watch_id", status.watch_id},
+          {"mint_id", status.mint_id},
+          {"state", control::to_string(status.state)},
+          {"start_time", format_rfc3339(status.start_time)},
+          {"error", text_or_null(status.error)}};
+}
+
+json::object part_json(const control::WatchStatus& status) {
+  json::object part = to_json(status);
+  part.erase("success");
+  return part;
+}
+
+json::object list_json(const std::vector<recording::Status>& list) {
+  json::object body = to_json(list.front());
+  if (list.size() == 1) return body;
+  json::array all;
+  for (const recording::Status& status : list) all.emplace_back(to_json(status));
+  body["recordings"] = std::move(all);
+  return body;
+}
+
+json::object stream_json(const std::vector<recording::Status>& list,
+                         const std::optional<control::WatchStatus>& watch) {
+  if (list.empty()) return to_json(*watch);
+  json::object body = list_json(list);
+  if (!watch) return body;
+  body["watch"] = part_json(*watch);
+  return body;
+}
+
 json::object to_json(const storage::RecordingSummary& recording) {
   json::array files;
   for (const storage::RecordedPart& part : recording.parts) {
@@ -180,7 +214,7 @@ json::object to_json(const archive::Page& page) {
 }
 
 json::object to_json(const FollowStatus& status) {
-  json::object options = to_json(status.request);
+  json::object options = control::to_json(status.request);
   options.erase("mint_id");
   return {
       {"success", true},
@@ -231,8 +265,9 @@ HttpResponse error_response(int status, std::string_view message, std::string_vi
   return json_response(status, body);
 }
 
-HttpResponse error_response(const FieldError& error) {
-  return error_response(error.status, error.message, error.field);
+HttpResponse error_response(const control::FieldError& error) {
+  const int status = error.kind == control::FieldError::Kind::no_object ? 400 : 422;
+  return error_response(status, error.message, error.field);
 }
 
 HttpResponse error_response(const Error& error) {

@@ -2,15 +2,16 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/follows.hpp"
-#include "api/start_request.hpp"
 #include "archive/page.hpp"
 #include "archive/retention.hpp"
 #include "base/result.hpp"
+#include "control/control_plane.hpp"
 #include "recording/admission.hpp"
 #include "recording/status.hpp"
 #include "recording/totals.hpp"
@@ -40,31 +41,28 @@ struct ProcessMetrics {
   ArchiveMetrics archive;
 };
 
-enum class Protection : std::uint8_t { off, on };
-
-enum class Readiness : std::uint8_t { ready, draining, disk_full, disk_failing };
-
 // The recordings, as the API sees them: implemented by the service, used by the Router, on the control
 // thread. Replies come once, on the same thread, at once or later. Snapshots may be up to a second old, those
 // in replies to start and stop not.
 class Recorder {
  public:
-  using StatusReply = std::move_only_function<void(Result<recording::Status>)>;
-  using StatusListReply = std::move_only_function<void(Result<std::vector<recording::Status>>)>;
+  // One recording; with Participants::all a watch, which starts one for each participant.
+  using Started = control::ControlPlane::Started;
+  using Stopped = control::ControlPlane::Stopped;
+  using StopReply = std::move_only_function<void(Result<Stopped>)>;
   using PageReply = std::move_only_function<void(Result<archive::Page>)>;
   using ProtectReply = std::move_only_function<void(Result<void>)>;
   using MarkReply = std::move_only_function<void(Result<std::vector<std::string>>)>;
   virtual ~Recorder() = default;
 
-  // Starts, or arranges to wait for the stream; replies without waiting for the network. Errors: conflict (it
-  // records already), invalid (this request can never work as configured, e.g. no server's URL), unavailable
-  // (no room on the disk, shutting down), exhausted (the machine carries no more), io (the folder cannot be
-  // written).
-  virtual void start(StartRequest request, StatusReply reply) = 0;
+  // Starts, or arranges to wait for the stream; does not wait for the network. Errors: conflict (it records
+  // already), invalid (this request can never work as configured, e.g. no server's URL), unavailable (no room
+  // on the disk, shutting down), exhausted (the machine carries no more).
+  virtual Result<Started> start(const control::StartRequest& request) = 0;
 
-  // Ends every recording of that mint id, and replies within 2 s with the files whole. Stopping what has
-  // stopped gives its final status again. Errors: not_found (never heard of it).
-  virtual void stop(std::string_view mint_id, StatusListReply reply) = 0;
+  // Ends every recording of that mint id, and the watch of its room; replies within 2 s with the files whole.
+  // Stopping what has stopped gives its final status again. Errors: not_found (never heard of it).
+  virtual void stop(std::string_view mint_id, StopReply reply) = 0;
 
   // Every running recording of that mint id begins another part, with its next key frame; their states as
   // they are before it. Errors: not_found (nothing of it has media now).
@@ -73,13 +71,16 @@ class Recorder {
   // The recordings of one mint id, the newest first; more than one with Participants::all, or when started
   // again. Empty: nothing is known of it.
   virtual std::vector<recording::Status> status(std::string_view mint_id) const = 0;
+  // The live watch of that mint id's room; the last one that ended, if nothing was ever recorded.
+  virtual std::optional<control::WatchStatus> watch(std::string_view mint_id) const = 0;
   // Those in an active state or finalizing, the oldest first.
   virtual std::vector<recording::Status> active() const = 0;
+  virtual std::vector<control::WatchStatus> watches() const = 0;
   // What is in the recordings folder, as its journals tell it.
   virtual void recordings(archive::Query query, PageReply reply) = 0;
   // Whether retention must leave the recording alone, from now on; kept in its journal. Errors: not_found,
   // conflict (its journal is in use), io.
-  virtual void protect(std::string recording_id, Protection protection, ProtectReply reply) = 0;
+  virtual void protect(std::string recording_id, archive::Protection protection, ProtectReply reply) = 0;
   // Notes the text in the journal of each recording of the mint id that is being written, and gives their
   // ids. Errors: not_found (none is), conflict (none has a file yet).
   virtual void mark(std::string mint_id, std::string text, MarkReply reply) = 0;
@@ -87,7 +88,7 @@ class Recorder {
   virtual ProcessMetrics metrics() const = 0;
   // Brought up to date by the call.
   virtual const recording::Totals& totals() = 0;
-  virtual Readiness readiness() const = 0;
+  virtual control::Readiness readiness() const = 0;
 };
 
 }  // namespace holdfast::api

@@ -7,12 +7,14 @@
 #include <boost/json/array.hpp>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "api/archive_request.hpp"
 #include "api/json.hpp"
 #include "api/metrics.hpp"
-#include "api/mint_id.hpp"
 #include "base/text.hpp"
+#include "control/mint_id.hpp"
+#include "control/start_request_json.hpp"
 
 namespace holdfast::api {
 namespace {
@@ -32,17 +34,8 @@ HttpResponse method_not_allowed(const std::vector<std::string_view>& allowed) {
 }
 
 HttpResponse bad_mint_id(std::string_view given) {
-  return error_response(422, fmt::format("\"{}\": mint_id {}", printable(given), mint_id_rule), "mint_id");
-}
-
-// The newest recording's fields; all of them under "recordings" where there are several. Never empty.
-json::object list_json(const std::vector<recording::Status>& list) {
-  json::object body = to_json(list.front());
-  if (list.size() == 1) return body;
-  json::array all;
-  for (const recording::Status& status : list) all.emplace_back(to_json(status));
-  body["recordings"] = std::move(all);
-  return body;
+  return error_response(422, fmt::format("\"{}\": mint_id {}", printable(given), control::mint_id_rule),
+                        "mint_id");
 }
 
 HttpResponse unknown_recording(std::string_view mint_id) {
@@ -71,15 +64,15 @@ std::optional<HttpResponse> refuse_body(const IncomingRequest& request) {
   return std::nullopt;
 }
 
-std::string_view explain(Readiness readiness) {
+std::string_view explain(control::Readiness readiness) {
   switch (readiness) {
-    case Readiness::ready:
+    case control::Readiness::ready:
       return "ready";
-    case Readiness::draining:
+    case control::Readiness::draining:
       return "draining";
-    case Readiness::disk_full:
+    case control::Readiness::disk_full:
       return "disk_full";
-    case Readiness::disk_failing:
+    case control::Readiness::disk_failing:
       break;
   }
   return "disk_failing";
@@ -197,7 +190,7 @@ void Router::serve(const Line& line, const IncomingRequest& request, HttpReply r
   }
   const PathParameters parameters = *match(line.route.pattern, request.path());
   const auto mint_id = percent_decode(parameters.mint_id);
-  if (line.route.pattern.contains("{mint_id}") && (!mint_id || !is_valid_mint_id(*mint_id)))
+  if (line.route.pattern.contains("{mint_id}") && (!mint_id || !control::is_valid_mint_id(*mint_id)))
     return reply(bad_mint_id(parameters.mint_id));
   const auto recording_id = percent_decode(parameters.recording_id);
   if (!recording_id) return reply(unknown_path());
@@ -213,50 +206,49 @@ HttpResponse Router::unknown_path() {
 }
 
 void Router::start(const Call& call, HttpReply reply) {
-  auto parsed = parse_start_request(call.mint_id, call.request.body);
+  auto parsed = control::parse_start_request(call.mint_id, call.request.body);
   if (!parsed) return reply(error_response(parsed.error()));
   if (is_stranger(*parsed) && parsed->token.empty()) {
     return reply(error_response(
         422, "a livekit_url other than the configured one requires a token in the request", "token"));
   }
-  auto started = [this, mint_id = parsed->mint_id,
-                  reply = std::move(reply)](Result<recording::Status> result) mutable {
-    if (result) {
-      HttpResponse response = json_response(201, to_json(*result));
-      response.headers.push_back({"location", "/api/recording/status/" + mint_id});
-      return reply(std::move(response));
-    }
-    const auto running = recorder_.status(mint_id);
-    if (result.error().code != ErrorCode::conflict || running.empty())
-      return reply(error_response(result.error()));
-    json::object body = to_json(running.front());
-    body["success"] = false;
-    body["error"] = result.error().message;
-    reply(json_response(409, body));
-  };
-  recorder_.start(std::move(*parsed), std::move(started));
+  const auto started = recorder_.start(*parsed);
+  if (started) {
+    HttpResponse response =
+        json_response(201, std::visit([](const auto& status) { return to_json(status); }, *started));
+    response.headers.push_back({"location", "/api/recording/status/" + parsed->mint_id});
+    return reply(std::move(response));
+  }
+  const auto running = recorder_.status(parsed->mint_id);
+  const auto watch = recorder_.watch(parsed->mint_id);
+  if (started.error().code != ErrorCode::conflict || (running.empty() && !watch))
+    return reply(error_response(started.error()));
+  json::object body = running.empty() ? to_json(*watch) : to_json(running.front());
+  body["success"] = false;
+  body["error"] = started.error().message;
+  reply(json_response(409, body));
 }
 
 void Router::stop(const Call& call, HttpReply reply) {
-  auto parsed = parse_stop_request(call.mint_id, call.request.body);
+  auto parsed = control::parse_stop_request(call.mint_id, call.request.body);
   if (!parsed) return reply(error_response(parsed.error()));
-  auto stopped = [mint_id = *parsed,
-                  reply = std::move(reply)](Result<std::vector<recording::Status>> result) mutable {
-    if (result && !result->empty()) return reply(json_response(200, list_json(*result)));
-    if (result || result.error().code == ErrorCode::not_found) return reply(unknown_recording(mint_id));
-    reply(error_response(result.error()));
-  };
-  recorder_.stop(*parsed, std::move(stopped));
+  recorder_.stop(*parsed,
+                 [mint_id = *parsed, reply = std::move(reply)](Result<Recorder::Stopped> stopped) mutable {
+                   if (stopped)
+                     return reply(json_response(200, stream_json(stopped->recordings, stopped->watch)));
+                   if (stopped.error().code == ErrorCode::not_found) return reply(unknown_recording(mint_id));
+                   reply(error_response(stopped.error()));
+                 });
 }
 
 void Router::split(const Call& call, HttpReply reply) {
-  const auto parsed = parse_stop_request(call.mint_id, call.request.body);
+  const auto parsed = control::parse_stop_request(call.mint_id, call.request.body);
   if (!parsed) return reply(error_response(parsed.error()));
   const auto splitting = recorder_.split(*parsed);
   reply(splitting ? json_response(200, list_json(*splitting)) : error_response(splitting.error()));
 }
 
-bool Router::is_stranger(const StartRequest& request) const {
+bool Router::is_stranger(const control::StartRequest& request) const {
   return !request.livekit_url.empty() && request.livekit_url != livekit_url_;
 }
 
@@ -266,7 +258,7 @@ void Router::followed(const Call& call, HttpReply reply) {
 }
 
 void Router::follow(const Call& call, HttpReply reply) {
-  auto parsed = parse_follow_request(call.mint_id, call.request.body);
+  auto parsed = control::parse_follow_request(call.mint_id, call.request.body);
   if (!parsed) return reply(error_response(parsed.error()));
   if (is_stranger(*parsed)) {
     return reply(
@@ -322,7 +314,9 @@ void Router::webhook(const Call& call, HttpReply reply) {
 
 void Router::status(const Call& call, HttpReply reply) {
   const auto list = recorder_.status(call.mint_id);
-  reply(list.empty() ? unknown_recording(call.mint_id) : json_response(200, list_json(list)));
+  const auto watch = recorder_.watch(call.mint_id);
+  if (list.empty() && !watch) return reply(unknown_recording(call.mint_id));
+  reply(json_response(200, stream_json(list, watch)));
 }
 
 void Router::formats(const Call&, HttpReply reply) {
@@ -332,8 +326,13 @@ void Router::formats(const Call&, HttpReply reply) {
 void Router::active(const Call&, HttpReply reply) {
   json::array all;
   for (const recording::Status& status : recorder_.active()) all.emplace_back(to_json(status));
+  json::array watches;
+  for (const control::WatchStatus& status : recorder_.watches()) watches.emplace_back(part_json(status));
   const std::size_t count = all.size();
-  reply(json_response(200, {{"success", true}, {"count", count}, {"recordings", std::move(all)}}));
+  reply(json_response(200, {{"success", true},
+                            {"count", count},
+                            {"recordings", std::move(all)},
+                            {"watches", std::move(watches)}}));
 }
 
 void Router::recordings(const Call& call, HttpReply reply) {
@@ -353,7 +352,8 @@ void Router::protect(const Call& call, HttpReply reply) {
     if (!result) return reply(error_response(result.error()));
     reply(json_response(200, {{"success", true}, {"recording_id", recording_id}, {"protected", on}}));
   };
-  recorder_.protect(call.recording_id, on ? Protection::on : Protection::off, std::move(done));
+  recorder_.protect(call.recording_id, on ? archive::Protection::on : archive::Protection::off,
+                    std::move(done));
 }
 
 void Router::mark(const Call& call, HttpReply reply) {
@@ -373,8 +373,8 @@ void Router::health(const Call&, HttpReply reply) {
 }
 
 void Router::ready(const Call&, HttpReply reply) {
-  const Readiness readiness = recorder_.readiness();
-  const bool ready = readiness == Readiness::ready;
+  const control::Readiness readiness = recorder_.readiness();
+  const bool ready = readiness == control::Readiness::ready;
   reply(json_response(ready ? 200 : 503, {{"success", ready}, {"status", explain(readiness)}}));
 }
 

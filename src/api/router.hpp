@@ -73,7 +73,7 @@ class Router {
   void metrics(const Call& call, HttpReply reply);
   void whip(const Call& call, HttpReply reply);
   // Our own tokens are not for a server that somebody else named.
-  bool is_stranger(const StartRequest& request) const;
+  bool is_stranger(const control::StartRequest& request) const;
 
   const std::string livekit_url_;
   const container::Format default_format_;

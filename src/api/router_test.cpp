@@ -18,23 +18,30 @@ using testing::StartsWith;
 // Recordings in memory: small, but it behaves.
 class SmallRecorder final : public Recorder, public whip::Ingest {
  public:
-  void start(StartRequest request, StatusReply reply) override {
-    if (failure) return reply(std::unexpected(*failure));
+  Result<Started> start(const control::StartRequest& request) override {
+    if (failure) return std::unexpected(*failure);
+    last = request;
+    if (request.participants == control::Participants::all) {
+      control::WatchStatus watch;
+      watch.watch_id = "w-" + request.mint_id;
+      watch.mint_id = request.mint_id;
+      watch.start_time = WallTime(std::chrono::milliseconds(1'700'000'000'250));
+      return watches_[request.mint_id] = watch;
+    }
     if (const auto found = recordings_.find(request.mint_id);
         found != recordings_.end() && is_active(found->second.state)) {
-      return reply(fail(ErrorCode::conflict, "{} is being recorded already", request.mint_id));
+      return fail(ErrorCode::conflict, "{} is being recorded already", request.mint_id);
     }
     recording::Status status;
     status.recording_id = "r-" + request.mint_id;
     status.mint_id = request.mint_id;
     status.state = recording::State::recording;
-    status.format = request.format.value_or(container::Format::mpegts);
+    status.format = request.options.over({}).format;
     status.output_paths = {"recordings/" + request.mint_id + ".ts"};
     status.start_time = WallTime(std::chrono::milliseconds(1'700'000'000'250));
     status.tracks.emplace_back();
     status.tracks[0].packets.expected = 10;
-    last = request;
-    reply(recordings_[request.mint_id] = status);
+    return recordings_[request.mint_id] = status;
   }
   Result<std::vector<recording::Status>> split(std::string_view mint_id) override {
     const auto found = recordings_.find(std::string(mint_id));
@@ -43,11 +50,27 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     return std::vector{found->second};
   }
   int splits = 0;
-  void stop(std::string_view mint_id, StatusListReply reply) override {
-    const auto found = recordings_.find(std::string(mint_id));
-    if (found == recordings_.end()) return reply(fail(ErrorCode::not_found, "unknown"));
-    found->second.state = recording::State::stopped;
-    reply(std::vector{found->second});
+  void stop(std::string_view mint_id, StopReply reply) override {
+    Stopped stopped;
+    if (const auto found = recordings_.find(std::string(mint_id)); found != recordings_.end()) {
+      found->second.state = recording::State::stopped;
+      stopped.recordings.push_back(found->second);
+    }
+    if (const auto found = watches_.find(std::string(mint_id)); found != watches_.end()) {
+      found->second.state = control::WatchState::stopped;
+      stopped.watch = found->second;
+    }
+    if (stopped.recordings.empty() && !stopped.watch) return reply(fail(ErrorCode::not_found, "unknown"));
+    reply(std::move(stopped));
+  }
+  std::optional<control::WatchStatus> watch(std::string_view mint_id) const override {
+    const auto found = watches_.find(std::string(mint_id));
+    return found == watches_.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::vector<control::WatchStatus> watches() const override {
+    std::vector<control::WatchStatus> all;
+    for (const auto& [id, status] : watches_) all.push_back(status);
+    return all;
   }
   std::vector<recording::Status> status(std::string_view mint_id) const override {
     const auto found = recordings_.find(std::string(mint_id));
@@ -78,7 +101,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     last_query = std::move(query);
     reply(std::move(page));
   }
-  void protect(std::string recording_id, Protection protection, ProtectReply reply) override {
+  void protect(std::string recording_id, archive::Protection protection, ProtectReply reply) override {
     if (failure) return reply(std::unexpected(*failure));
     protections[recording_id] = protection;
     reply({});
@@ -93,7 +116,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     for (const recording::Status& status : active()) totals_.update(status);
     return totals_;
   }
-  Readiness readiness() const override { return ready; }
+  control::Readiness readiness() const override { return ready; }
 
   void offer(whip::Offer offer, AnswerReply reply) override {
     offered.push_back(offer.mint_id);
@@ -104,22 +127,23 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
   void close(const std::string&, DoneReply reply) override { reply({}); }
 
   std::optional<Error> failure;
-  Readiness ready = Readiness::ready;
-  StartRequest last;
+  control::Readiness ready = control::Readiness::ready;
+  control::StartRequest last;
   std::vector<std::string> offered;
   archive::Query last_query;
-  std::map<std::string, Protection> protections;
+  std::map<std::string, archive::Protection> protections;
   std::vector<std::string> markers;
 
  private:
   std::map<std::string, recording::Status> recordings_;
+  std::map<std::string, control::WatchStatus> watches_;
   recording::Totals totals_{10};
 };
 
 // Follows in memory.
 class SmallFollows final : public Follows {
  public:
-  void follow(StartRequest request, FollowReply reply) override {
+  void follow(control::StartRequest request, FollowReply reply) override {
     if (failure) return reply(std::unexpected(*failure));
     const Novelty novelty = requests_.contains(request.mint_id) ? Novelty::known : Novelty::added;
     requests_.insert_or_assign(request.mint_id, request);
@@ -156,7 +180,7 @@ class SmallFollows final : public Follows {
   std::string problem;
 
  private:
-  std::map<std::string, StartRequest> requests_;
+  std::map<std::string, control::StartRequest> requests_;
 };
 
 struct Answer {
@@ -242,15 +266,16 @@ TEST_F(RouterTest, start_takes_its_options_from_the_body) {
       "gap_limit": 90, "mute_limit": "5m"})");
   EXPECT_EQ(answer.status(), 201) << answer.response.body;
   EXPECT_EQ(recorder_.last.mint_id, "a:b");
-  EXPECT_EQ(recorder_.last.format, container::Format::mkv);
-  EXPECT_EQ(recorder_.last.audio, recording::AudioMode::copy);
-  EXPECT_EQ(recorder_.last.video_quality, recording::VideoQuality::low);
-  EXPECT_EQ(recorder_.last.damage, recording::DamageMode::drop);
-  EXPECT_EQ(recorder_.last.participants, Participants::all);
+  const control::RecordingOptions options = recorder_.last.options.over({});
+  EXPECT_EQ(options.format, container::Format::mkv);
+  EXPECT_EQ(options.audio, recording::AudioMode::copy);
+  EXPECT_EQ(options.video_quality, recording::VideoQuality::low);
+  EXPECT_EQ(options.damage, recording::DamageMode::drop);
+  EXPECT_EQ(options.gap_limit, std::chrono::seconds(90));
+  EXPECT_EQ(options.mute_limit, std::chrono::minutes(5));
+  EXPECT_EQ(recorder_.last.participants, control::Participants::all);
   EXPECT_EQ(recorder_.last.livekit_url, "ws://other:7880");
   EXPECT_EQ(recorder_.last.token, "t");
-  EXPECT_EQ(recorder_.last.gap_limit, std::chrono::seconds(90));
-  EXPECT_EQ(recorder_.last.mute_limit, std::chrono::minutes(5));
 }
 
 TEST_F(RouterTest, the_path_may_be_percent_encoded) {
@@ -372,8 +397,8 @@ TEST_F(RouterTest, a_limit_of_0_is_never_and_none_is_the_configurations_affair) 
                    fmt::format(R"({{"gap_limit": {}}})", zero))
                   .status(),
               201);
-    EXPECT_EQ(recorder_.last.gap_limit, Duration::zero()) << zero;
-    EXPECT_FALSE(recorder_.last.mute_limit);
+    EXPECT_EQ(*recorder_.last.options.find("gap_limit"), "0") << zero;
+    EXPECT_EQ(recorder_.last.options.find("mute_limit"), nullptr);
   }
 }
 
@@ -497,9 +522,9 @@ TEST_F(RouterTest, protection_is_put_and_deleted) {
   EXPECT_EQ(on.status(), 200) << on.response.body;
   EXPECT_EQ(on.text("recording_id"), "m%3A1_x");
   EXPECT_TRUE(on.body.at("protected").as_bool());
-  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), Protection::on);
+  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), archive::Protection::on);
   EXPECT_FALSE(ask("DELETE", "/api/recordings/m%253A1_x/protection").body.at("protected").as_bool());
-  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), Protection::off);
+  EXPECT_EQ(recorder_.protections.at("m%3A1_x"), archive::Protection::off);
   EXPECT_EQ(get("/api/recordings/m/protection").status(), 405);
   EXPECT_EQ(ask("PUT", "/api/recordings//protection").status(), 404);
   EXPECT_EQ(ask("PUT", "/api/recordings/m").status(), 404);
@@ -544,11 +569,11 @@ TEST_F(RouterTest, formats_are_those_that_can_be_asked_for) {
 }
 
 TEST_F(RouterTest, health_is_always_well_and_ready_is_not) {
-  recorder_.ready = Readiness::disk_full;
+  recorder_.ready = control::Readiness::disk_full;
   EXPECT_EQ(get("/health").status(), 200);
   EXPECT_EQ(get("/ready").status(), 503);
   EXPECT_EQ(get("/ready").text("status"), "disk_full");
-  recorder_.ready = Readiness::ready;
+  recorder_.ready = control::Readiness::ready;
   EXPECT_EQ(get("/ready").status(), 200);
 }
 

@@ -65,7 +65,7 @@ void Archivist::list(archive::Query query, api::Recorder::PageReply reply) {
   });
 }
 
-void Archivist::protect(std::string recording_id, api::Protection protection,
+void Archivist::protect(std::string recording_id, archive::Protection protection,
                         api::Recorder::ProtectReply reply) {
   thread_.post(
       [this, recording_id = std::move(recording_id), protection, reply = std::move(reply)]() mutable {
@@ -75,11 +75,11 @@ void Archivist::protect(std::string recording_id, api::Protection protection,
       });
 }
 
-Result<void> Archivist::set_protection(const std::string& recording_id, api::Protection protection) {
+Result<void> Archivist::set_protection(const std::string& recording_id, archive::Protection protection) {
   const WallTime now = io::read_wall_clock();
   const auto found = catalog_.find(recording_id, now);
   if (!found) return std::unexpected(found.error());
-  const bool on = protection == api::Protection::on;
+  const bool on = protection == archive::Protection::on;
   for (const storage::RecordingSummary& recording : *found) {
     if (recording.end == storage::RecordingEnd::active) {
       return fail(ErrorCode::conflict,

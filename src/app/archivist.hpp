@@ -32,13 +32,13 @@ class Archivist {
 
   void list(archive::Query query, api::Recorder::PageReply reply);
   // One that nobody records. Errors: as api::Recorder::protect.
-  void protect(std::string recording_id, api::Protection protection, api::Recorder::ProtectReply reply);
+  void protect(std::string recording_id, archive::Protection protection, api::Recorder::ProtectReply reply);
 
   const api::ArchiveMetrics& metrics() const { return metrics_; }
 
  private:
   void maintain();
-  Result<void> set_protection(const std::string& recording_id, api::Protection protection);
+  Result<void> set_protection(const std::string& recording_id, archive::Protection protection);
   // What a run of retention came to; on the thread.
   api::ArchiveMetrics run_retention(const std::vector<std::string>& in_hand);
   void remove(const archive::RetentionPlan& plan, api::ArchiveMetrics& run);

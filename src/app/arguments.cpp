@@ -11,13 +11,13 @@
 #include <iterator>
 #include <utility>
 
-#include "api/mint_id.hpp"
 #include "app/command_tables.hpp"
 #include "app/completion.hpp"
 #include "app/help_footers.hpp"
 #include "app/manual.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "control/mint_id.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -163,17 +163,17 @@ Result<Command> read_record(Flags& flags, RecordOptions options,
   options.participant = flags.get("participant");
   options.token = flags.get("token");
   if (const std::string& which = flags.get("participants"); which == "all") {
-    options.participants = api::Participants::all;
+    options.participants = control::Participants::all;
   } else if (!which.empty() && which != "one") {
     return wrong("--participants", "one or all");
   }
   if (options.room.empty() && options.mint_id.empty()) {
     return fail(ErrorCode::invalid, "record: set the stream with --room or --mint-id");
   }
-  if (!options.mint_id.empty() && !api::is_valid_mint_id(options.mint_id)) {
-    return fail(ErrorCode::invalid, "--mint-id {}", api::mint_id_rule);
+  if (!options.mint_id.empty() && !control::is_valid_mint_id(options.mint_id)) {
+    return fail(ErrorCode::invalid, "--mint-id {}", control::mint_id_rule);
   }
-  if (options.participants == api::Participants::all && !options.participant.empty()) {
+  if (options.participants == control::Participants::all && !options.participant.empty()) {
     return fail(ErrorCode::invalid, "--participants all and --participant contradict each other");
   }
   const bool endpoint = !config->token_endpoint.url.empty();

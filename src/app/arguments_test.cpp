@@ -53,8 +53,8 @@ TEST(Arguments, serve_takes_every_setting_as_a_flag) {
   EXPECT_EQ(config.listen.port, 9000);
   EXPECT_EQ(config.recordings, "/r");
   EXPECT_EQ(config.livekit_room, "r-{mint_id}");
-  EXPECT_EQ(config.audio, recording::AudioMode::copy);
-  EXPECT_FALSE(config.fill);
+  EXPECT_EQ(config.recording.audio, recording::AudioMode::copy);
+  EXPECT_FALSE(config.recording.fill);
   EXPECT_TRUE(config.insecure);
   EXPECT_THAT(config.allowed_hosts, ElementsAre("a", "b"));
 }
@@ -81,8 +81,8 @@ TEST(Arguments, a_file_named_by_flag_or_environment_is_read) {
   const auto by_environment = parse({"serve"}, {{"HOLDFAST_CONFIG", path}});
   std::remove(path.c_str());
   ASSERT_TRUE(by_flag && by_environment);
-  EXPECT_EQ(std::get<ServeCommand>(*by_flag).config.gap_limit, 5min);
-  EXPECT_EQ(std::get<ServeCommand>(*by_environment).config.gap_limit, 5min);
+  EXPECT_EQ(std::get<ServeCommand>(*by_flag).config.recording.gap_limit, 5min);
+  EXPECT_EQ(std::get<ServeCommand>(*by_environment).config.recording.gap_limit, 5min);
   EXPECT_THAT(error_of({"serve", "--config", path.c_str()}), HasSubstr(path));
   EXPECT_THAT(error_of({"serve", "--config", testing::TempDir().c_str()}), HasSubstr("cannot read"));
 }
@@ -107,10 +107,10 @@ TEST(Arguments, record_needs_a_stream_a_server_and_a_token) {
   ASSERT_TRUE(command) << command.error().message;
   const auto& record = std::get<RecordCommand>(*command);
   EXPECT_EQ(record.options.room, "my room");
-  EXPECT_EQ(record.options.participants, api::Participants::all);
+  EXPECT_EQ(record.options.participants, control::Participants::all);
   EXPECT_EQ(record.options.duration, 90s);
   EXPECT_TRUE(record.options.quiet);
-  EXPECT_EQ(record.config.format, container::Format::mkv);
+  EXPECT_EQ(record.config.recording.format, container::Format::mkv);
 }
 
 TEST(Arguments, publish_has_defaults_for_all_but_the_endpoint) {

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "api/start_request.hpp"
 #include "app/config.hpp"
 #include "audit/repair.hpp"
 #include "base/time.hpp"
+#include "control/start_request.hpp"
 #include "media/frame.hpp"
 
 namespace holdfast::app {
@@ -19,7 +19,7 @@ struct RecordOptions {
   std::string room;         // empty: from config.livekit_room and mint_id
   std::string mint_id;      // names the file; empty: the room's name
   std::string participant;  // identity; empty: any
-  api::Participants participants = api::Participants::one;
+  control::Participants participants = control::Participants::one;
   std::string token;    // instead of one of our own making
   Duration duration{};  // of the recording; 0: until the stream ends or a signal comes
   bool quiet = false;   // no status line

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "api/start_request.hpp"
 #include "base/text.hpp"
 
 namespace holdfast::app {
@@ -29,8 +28,8 @@ std::vector<std::string> setting_names() {
 
 Result<void> set(Config& config, const Setting& setting, std::span<const std::string> values,
                  std::string_view source) {
-  if (auto done = setting.set(config, values); !done) {
-    return fail(ErrorCode::invalid, "{}: {} {}", source, setting.name, done.error().message);
+  if (const std::string problem = setting.set(config, values); !problem.empty()) {
+    return fail(ErrorCode::invalid, "{}: {} {}", source, setting.name, problem);
   }
   return {};
 }
@@ -146,7 +145,6 @@ struct Rule {
 }  // namespace
 
 Result<void> validate(const Config& config) {
-  using namespace std::chrono_literals;
   const auto bad_secret = [](std::string_view secret) {
     return !std::ranges::all_of(secret, [](char c) { return c > ' ' && c <= '~'; });
   };
@@ -172,21 +170,6 @@ Result<void> validate(const Config& config) {
        "token_endpoint: set url_pointer or livekit_url, to name the server"},
       {endpoint && config.token_endpoint.token_pointer.empty(),
        "token_endpoint.token_pointer: must not be empty"},
-      {config.token_endpoint.poll_interval < 100ms, "token_endpoint.poll_interval: must be 100ms or more"},
-      {config.token_endpoint.timeout < 100ms, "token_endpoint.timeout: must be 100ms or more"},
-      {config.gap_limit != 0s && config.gap_limit < 1s, "gap_limit: must be 1s or more, or 0"},
-      {config.mute_limit != 0s && config.mute_limit < 1s, "mute_limit: must be 1s or more, or 0"},
-      {config.retention.keep_days > 36'500, "keep_days: must be 36500 or fewer"},
-      {config.follow_interval < 1s, "follow_interval: must be 1s or more"},
-      {config.follow_limit > 10'000, "follow_limit: must be 10000 or fewer"},
-      {config.sync_interval != 0s && (config.sync_interval < 100ms || config.sync_interval > 1min),
-       "sync_interval: must be 100ms to 1m, or 0"},
-      {config.part_duration != 0s && config.part_duration < 1s, "part_duration: must be 1s or more, or 0"},
-      {config.part_size.bytes != 0 && config.part_size.bytes < api::least_part_size,
-       "part_size: must be 1MiB or more, or 0"},
-      {config.recovery_window > 10s, "recovery_window: must be 10s or less"},
-      {config.keyframe_interval != 0s && config.keyframe_interval < 1s,
-       "keyframe_interval: must be 1s or more, or 0"},
       {config.turn_username.empty() != config.turn_credential.empty(),
        "turn_username and turn_credential: set both or neither"},
       {!config.turn_servers.empty() && config.turn_username.empty(),
@@ -194,12 +177,32 @@ Result<void> validate(const Config& config) {
       {config.turn_servers.size() > peer::Detours::max_servers, "turn_servers: must be 8 servers or fewer"},
       {config.turn_username.size() > 512, "turn_username: must be 512 bytes or fewer"},
       {config.media_listen.port == 0, "media_listen: needs a port"},
-      {config.workers > 256, "workers: must be 256 or fewer"},
   };
   for (const Rule& rule : rules) {
     if (rule.broken) return fail(ErrorCode::invalid, "{}", rule.message);
   }
   return {};
+}
+
+control::Settings control_settings(const Config& config) {
+  control::Settings settings;
+  settings.recordings = config.recordings;
+  settings.recording = config.recording;
+  settings.livekit_url = config.livekit_url;
+  settings.livekit_api_key = config.livekit_api_key;
+  settings.livekit_api_secret = config.livekit_api_secret;
+  settings.livekit_room = config.livekit_room;
+  settings.token_endpoint = config.token_endpoint;
+  settings.wait_limit = config.wait_limit;
+  settings.detours.policy = config.ice_transport_policy;
+  for (const LinkTarget& target : config.turn_servers)
+    settings.detours.servers.push_back({target, config.turn_username, config.turn_credential});
+  settings.whip_record = config.whip_record;
+  settings.resume = config.resume;
+  settings.resume_limit = config.resume_limit;
+  settings.min_free = config.min_free;
+  settings.admission_limit = config.admission_limit;
+  return settings;
 }
 
 Result<Config> resolve_config(const ConfigSources& sources) {

@@ -12,18 +12,16 @@
 #include "base/address.hpp"
 #include "base/links.hpp"
 #include "base/log.hpp"
+#include "base/option.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "base/units.hpp"
-#include "container/muxer.hpp"
+#include "control/recording_options.hpp"
+#include "control/settings.hpp"
 #include "livekit/token_endpoint.hpp"
 #include "peer/detours.hpp"
-#include "recording/status.hpp"
 
 namespace holdfast::app {
-
-using LogLevel = log::Level;
-std::string_view to_string(LogLevel level);
 
 // Every setting of the program, with its default. docs/configuration.md describes them; settings() lists
 // them.
@@ -36,24 +34,12 @@ struct Config {
   std::string livekit_api_secret;
   std::string livekit_room = "{mint_id}";
 
-  container::Format format = container::Format::mpegts;
-  recording::AudioMode audio = recording::AudioMode::aac;
-  recording::DamageMode damage = recording::DamageMode::keep;
-  std::optional<recording::VideoQuality> video_quality;  // nothing: the top layer
-  bool fill = true;
+  control::RecordingOptions recording;  // of those that a request leaves open
 
-  bool resume = true;                             // recordings that another process left
-  Duration resume_limit = std::chrono::hours(1);  // if it is not longer ago
+  Duration resume_limit = std::chrono::hours(1);  // of recordings that another process left
 
-  Duration wait_limit = std::chrono::minutes(10);  // 0: the stream must be live
-  Duration track_wait = std::chrono::seconds(1);
-  Duration gap_limit = std::chrono::seconds(60);  // 0: never
-  Duration mute_limit{0};                         // 0: never
-  Duration recovery_window = std::chrono::milliseconds(1500);
-  Duration keyframe_interval = std::chrono::seconds(4);  // 0: never asked by time
-  Duration part_duration{};                              // 0: one part as long as the container can go on
-  ByteSize part_size{};                                  // 0: the same
-  Duration sync_interval = std::chrono::seconds(1);      // 0: at the end of a file only
+  Duration wait_limit = std::chrono::minutes(10);    // 0: the stream must be live
+  Duration sync_interval = std::chrono::seconds(1);  // 0: at the end of a file only
   ByteSize min_free{std::uint64_t{1} << 30};
 
   archive::RetentionLimits retention;  // 0 each: nothing is removed
@@ -71,6 +57,8 @@ struct Config {
   std::string whip_token;
   bool whip_record = true;
 
+  bool resume = true;  // recordings that another process left
+
   std::string api_token;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
@@ -78,21 +66,16 @@ struct Config {
 
   unsigned workers = 0;           // 0: one a processor
   double admission_limit = 0.85;  // of what a thread, or the processors together, can do; 0: no limit
-  LogLevel log_level = LogLevel::info;
+  log::Level log_level = log::Level::info;
   unsigned metrics_label_limit = 200;
 
   livekit::TokenEndpointConfig token_endpoint;  // url empty: none
 };
 
-// One line of the table from which the file's keys, the environment's variables and the flags are all made.
-struct Setting {
-  std::string_view name;        // "livekit_url", "token_endpoint.url": the key in the file
-  std::string_view value_name;  // "DURATION"; "BOOL" for switches
-  std::string_view help;
+// A row of the table of all settings: `name` is the key in the file ("livekit_url", "token_endpoint.url").
+// Those that say how a recording is made are rows of control::recording_options().
+struct Setting : Option<Config> {
   std::string default_text;  // as one would write it; empty: none
-  // Takes the value from text: one, or for lists any number.
-  Result<void> (*set)(Config&, std::span<const std::string> values);
-  bool is_list;
 
   std::string environment_name() const;  // "HOLDFAST_TOKEN_ENDPOINT_URL"
   std::string flag_name() const;         // "--token-endpoint-url"
@@ -118,6 +101,8 @@ struct ConfigSources {
 // variable or flag), the key, and for an unknown key the nearest known one. HOLDFAST_CONFIG names the file
 // and is no setting.
 Result<Config> resolve_config(const ConfigSources& sources);
+// What of it the control plane needs.
+control::Settings control_settings(const Config& config);
 // Whether the settings make sense together; resolve_config has done it.
 Result<void> validate(const Config& config);
 

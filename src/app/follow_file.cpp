@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "control/start_request_json.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -19,7 +20,7 @@ std::string serialize(const std::vector<KeptFollow>& follows) {
   std::string text = "{\"version\": " + std::to_string(version) + ", \"follows\": [";
   std::string_view separator = "\n";
   for (const KeptFollow& kept : follows) {
-    json::object object{{"request", api::to_json(kept.request)}};
+    json::object object{{"request", control::to_json(kept.request)}};
     if (kept.held) object["stopped_by_hand"] = true;
     if (!kept.last_recording_id.empty()) object["last_recording_id"] = kept.last_recording_id;
     text.append(separator).append(json::serialize(object));
@@ -32,7 +33,7 @@ Result<KeptFollow> read_follow(const json::value& value) {
   const json::object* object = value.if_object();
   const json::value* request = object == nullptr ? nullptr : object->if_contains("request");
   if (request == nullptr) return fail(ErrorCode::invalid, "has no request");
-  auto parsed = api::parse_follow_request({}, json::serialize(*request));
+  auto parsed = control::parse_follow_request({}, json::serialize(*request));
   if (!parsed) return fail(ErrorCode::invalid, "has an invalid request: {}", parsed.error().message);
   KeptFollow kept{.request = std::move(*parsed), .held = false, .last_recording_id = {}};
   if (const json::value* held = object->if_contains("stopped_by_hand")) {

@@ -4,16 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "api/start_request.hpp"
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "control/start_request.hpp"
 
 namespace holdfast::app {
 
 // What is kept of a follow over a restart.
 struct KeptFollow {
-  api::StartRequest request;
+  control::StartRequest request;
   bool held = false;
   std::string last_recording_id;
 };

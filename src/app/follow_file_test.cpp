@@ -54,18 +54,17 @@ TEST_F(FollowFileTest, no_file_is_no_follows_and_no_problem) {
 
 TEST_F(FollowFileTest, what_is_saved_is_loaded_also_after_a_power_cut) {
   KeptFollow full = follow("a:b");
-  full.request.format = container::Format::mkv;
-  full.request.audio = recording::AudioMode::copy;
-  full.request.video_quality = recording::VideoQuality::low;
+  const auto options = control::GivenOptions::all_of({.format = container::Format::mkv});
+  for (const auto& [name, text] : options.texts()) {
+    if (control::find_recording_option(name)->per_request == control::PerRequest::no) continue;
+    ASSERT_EQ(full.request.options.set(name, text), "");
+  }
   full.request.participant = "an\"na é";
   full.request.livekit_url = "wss://ours";
-  full.request.gap_limit = 90s;
-  full.request.part_size = ByteSize{std::uint64_t{1} << 30};
-  full.request.mute_limit = 0s;
   full.held = true;
   full.last_recording_id = "a:b_20231114T221320.000Z";
   KeptFollow all = follow("panel");
-  all.request.participants = api::Participants::all;
+  all.request.participants = control::Participants::all;
   ASSERT_TRUE(save({full, all}));
   disk_.cut_power();
   const auto loaded = load();
@@ -73,17 +72,12 @@ TEST_F(FollowFileTest, what_is_saved_is_loaded_also_after_a_power_cut) {
   ASSERT_THAT(loaded.follows, SizeIs(2));
   const KeptFollow& one = loaded.follows[0];
   EXPECT_EQ(one.request.mint_id, "a:b");
-  EXPECT_EQ(one.request.format, container::Format::mkv);
-  EXPECT_EQ(one.request.audio, recording::AudioMode::copy);
-  EXPECT_EQ(one.request.video_quality, recording::VideoQuality::low);
+  EXPECT_EQ(one.request.options, full.request.options);
   EXPECT_EQ(one.request.participant, "an\"na é");
   EXPECT_EQ(one.request.livekit_url, "wss://ours");
-  EXPECT_EQ(one.request.gap_limit, 90s);
-  EXPECT_EQ(one.request.part_size, ByteSize{std::uint64_t{1} << 30});
-  EXPECT_EQ(one.request.mute_limit, 0s);
   EXPECT_TRUE(one.held);
   EXPECT_EQ(one.last_recording_id, "a:b_20231114T221320.000Z");
-  EXPECT_EQ(loaded.follows[1].request.participants, api::Participants::all);
+  EXPECT_EQ(loaded.follows[1].request.participants, control::Participants::all);
   EXPECT_FALSE(loaded.follows[1].held);
 }
 

@@ -37,6 +37,17 @@ follow::EndedBy ended_by(const recording::Status& status) {
   return fruitless ? follow::EndedBy::fruitless : follow::EndedBy::itself;
 }
 
+follow::EndedBy ended_by(const control::WatchStatus& status) {
+  if (status.state == control::WatchState::stopped) return follow::EndedBy::hand;
+  return status.state == control::WatchState::failed ? follow::EndedBy::fruitless : follow::EndedBy::itself;
+}
+
+// Of a recording, or of the watch that starts them.
+const std::string& id_of(const api::Recorder::Started& started) {
+  if (const auto* watch = std::get_if<control::WatchStatus>(&started)) return watch->watch_id;
+  return std::get<recording::Status>(started).recording_id;
+}
+
 follow::Check trouble(const livekit::AskLater& later) {
   return {later.why.code == ErrorCode::unavailable ? follow::Outcome::unavailable : follow::Outcome::refused,
           later.wait, later.why.message};
@@ -66,11 +77,14 @@ Follower::Follower(const Config& config, io::ControlLoop& control, Disk& disk, a
       control_(control),
       recorder_(recorder),
       list_(list_options(config), random_),
-      file_(disk, config.recordings),
-      timer_(control) {}
+      timer_(control),
+      store_(control, disk, config.recordings, [this](const Requests& requests) {
+        kept_revision_ = list_.revision();
+        return kept(requests);
+      }) {}
 
 Result<void> Follower::load() {
-  auto loaded = file_.load(io::read_wall_clock());
+  auto loaded = store_.load(io::read_wall_clock());
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   problem_ = std::move(loaded->problem);
   if (!problem_.empty()) log::error("{}", problem_);
@@ -79,62 +93,61 @@ Result<void> Follower::load() {
     const std::string mint_id = kept.request.mint_id;
     follows.push_back(
         {.mint_id = mint_id, .held = kept.held, .last_recording_id = std::move(kept.last_recording_id)});
-    requests_.emplace(mint_id, std::move(kept.request));
   }
   if (!follows.empty()) log::info("following {} streams from before the restart", follows.size());
   list_.restore(std::move(follows), io::read_monotonic_clock());
-  for (const auto& [mint_id, request] : requests_) notice_recording(mint_id);
+  for (const auto& [mint_id, request] : requests()) notice_recording(mint_id);
   kept_revision_ = list_.revision();
   return {};
 }
 
-void Follower::follow(api::StartRequest request, FollowReply reply) {
+void Follower::follow(control::StartRequest request, FollowReply reply) {
   if (!endpoint_ && !room_service_) {
     reply(fail(ErrorCode::invalid, "{}: {}", request.mint_id, no_way));
     return;
   }
   const std::string mint_id = request.mint_id;
-  change({.apply = [this, request = std::move(request)](Requests& requests) -> Result<void> {
-            if (!requests.contains(request.mint_id) && requests.size() >= config_.follow_limit) {
-              return fail(ErrorCode::conflict,
-                          "{} streams are followed, which is the follow_limit: stop following a stream, or "
-                          "raise follow_limit",
-                          requests.size());
-            }
-            requests.insert_or_assign(request.mint_id, request);
-            return {};
-          },
-          .done =
-              [this, mint_id, reply = std::move(reply)](Result<void> kept) mutable {
-                if (!kept) return reply(std::unexpected(std::move(kept.error())));
-                if (list_.contains(mint_id)) return reply(api::Novelty::known);
-                list_.add(mint_id, io::read_monotonic_clock());
-                notice_recording(mint_id);
-                log::info("{}: following", mint_id);
-                arm();
-                reply(api::Novelty::added);
-              }});
+  store_.change(
+      [this, request = std::move(request)](Requests& requests) -> Result<void> {
+        if (!requests.contains(request.mint_id) && requests.size() >= config_.follow_limit) {
+          return fail(ErrorCode::conflict,
+                      "{} streams are followed, which is the follow_limit: stop following a stream, or "
+                      "raise follow_limit",
+                      requests.size());
+        }
+        requests.insert_or_assign(request.mint_id, request);
+        return {};
+      },
+      [this, mint_id, reply = std::move(reply)](Result<void> kept) mutable {
+        if (!kept) return reply(std::unexpected(std::move(kept.error())));
+        if (list_.contains(mint_id)) return reply(api::Novelty::known);
+        list_.add(mint_id, io::read_monotonic_clock());
+        notice_recording(mint_id);
+        log::info("{}: following", mint_id);
+        arm();
+        reply(api::Novelty::added);
+      });
 }
 
 void Follower::unfollow(std::string_view mint_id, DoneReply reply) {
   const std::string id(mint_id);
-  change({.apply = [id](Requests& requests) -> Result<void> {
-            if (requests.erase(id) != 0) return {};
-            return fail(ErrorCode::not_found, "{} is not followed", id);
-          },
-          .done =
-              [this, id, reply = std::move(reply)](Result<void> kept) mutable {
-                if (kept) {
-                  list_.remove(id);
-                  log::info("{}: no longer followed", id);
-                  arm();
-                }
-                reply(std::move(kept));
-              }});
+  store_.change(
+      [id](Requests& requests) -> Result<void> {
+        if (requests.erase(id) != 0) return {};
+        return fail(ErrorCode::not_found, "{} is not followed", id);
+      },
+      [this, id, reply = std::move(reply)](Result<void> kept) mutable {
+        if (kept) {
+          list_.remove(id);
+          log::info("{}: no longer followed", id);
+          arm();
+        }
+        reply(std::move(kept));
+      });
 }
 
 api::FollowStatus Follower::to_status(const follow::Follow& follow) const {
-  api::FollowStatus status{.request = requests_.at(follow.mint_id), .follow = follow, .next_check = {}};
+  api::FollowStatus status{.request = requests().at(follow.mint_id), .follow = follow, .next_check = {}};
   const Now now = io::read_clocks();
   if (follow.next_check != never) status.next_check = now.wall + (follow.next_check - now.instant);
   return status;
@@ -155,8 +168,8 @@ std::string Follower::room_of(std::string_view mint_id) const {
   return replace_all(config_.livekit_room, "{mint_id}", mint_id);
 }
 
-livekit::MutedTracks Follower::muted_tracks(const api::StartRequest& request) const {
-  const bool limited = request.mute_limit.value_or(config_.mute_limit) > Duration::zero();
+livekit::MutedTracks Follower::muted_tracks(const control::StartRequest& request) const {
+  const bool limited = request.options.over(config_.recording).mute_limit > Duration::zero();
   return limited ? livekit::MutedTracks::do_not_count : livekit::MutedTracks::count;
 }
 
@@ -240,8 +253,8 @@ void Follower::ask_which_rooms(std::vector<std::string> mint_ids) {
 void Follower::ask_room(const std::string& mint_id) {
   send(room_service_->list_participants(room_of(mint_id), io::read_wall_clock()),
        [this, mint_id](const Result<HttpResponse>& reply) {
-         const auto request = requests_.find(mint_id);
-         if (request == requests_.end()) return;  // unfollowed meanwhile
+         const auto request = requests().find(mint_id);
+         if (request == requests().end()) return;  // unfollowed meanwhile
          const auto presence = livekit::RoomService::read_participants(
              reply, request->second.participant, muted_tracks(request->second), io::read_wall_clock());
          if (!presence) return handle_check(mint_id, trouble(presence.error()));
@@ -264,28 +277,29 @@ void Follower::handle_check(const std::string& mint_id, const follow::Check& che
 }
 
 void Follower::act(const std::string& mint_id, follow::Decision decision) {
-  const auto request = requests_.find(mint_id);
-  if (decision == follow::Decision::start && request != requests_.end()) {
+  const auto request = requests().find(mint_id);
+  if (decision == follow::Decision::start && request != requests().end()) {
     log::info("{}: the followed stream is live, starting a recording", mint_id);
-    recorder_.start(request->second, [this, mint_id](const Result<recording::Status>& started) {
-      if (started) {
-        list_.handle_started(mint_id, started->recording_id);
-      } else if (!notice_recording(mint_id)) {
-        const Error& error = started.error();
-        const Instant now = io::read_monotonic_clock();
-        log::warn("{}: cannot start a recording: {}", mint_id, error.message);
-        error.code == ErrorCode::exhausted ? list_.handle_start_postponed(mint_id, error.message, now)
-                                           : list_.handle_start_failed(mint_id, error.message, now);
-      }
-      keep_revision();
-      arm();
-    });
+    const auto started = recorder_.start(request->second);
+    if (started) {
+      list_.handle_started(mint_id, id_of(*started));
+    } else if (!notice_recording(mint_id)) {
+      const Error& error = started.error();
+      const Instant now = io::read_monotonic_clock();
+      log::warn("{}: cannot start a recording: {}", mint_id, error.message);
+      error.code == ErrorCode::exhausted ? list_.handle_start_postponed(mint_id, error.message, now)
+                                         : list_.handle_start_failed(mint_id, error.message, now);
+    }
   }
   keep_revision();
   arm();
 }
 
 bool Follower::notice_recording(const std::string& mint_id) {
+  if (const auto watch = recorder_.watch(mint_id); watch && watch->state == control::WatchState::watching) {
+    list_.handle_started(mint_id, watch->watch_id);
+    return true;
+  }
   for (const recording::Status& status : recorder_.status(mint_id)) {
     if (!recording::is_active(status.state)) continue;
     list_.handle_started(mint_id, status.recording_id);
@@ -299,6 +313,15 @@ void Follower::handle_recording_over(const recording::Status& status) {
   if (!list_.contains(status.mint_id) || notice_recording(status.mint_id)) return;
   const std::string why = status.error.empty() ? "no media came" : status.error;
   list_.handle_over(status.mint_id, ended_by(status), status.recording_id, why, io::read_monotonic_clock());
+  keep_revision();
+  arm();
+}
+
+void Follower::handle_watch_over(const control::WatchStatus& status) {
+  // The recordings of the participants may go on.
+  if (!list_.contains(status.mint_id) || notice_recording(status.mint_id)) return;
+  list_.handle_over(status.mint_id, ended_by(status), status.watch_id, status.error,
+                    io::read_monotonic_clock());
   keep_revision();
   arm();
 }
@@ -327,7 +350,7 @@ api::WebhookOutcome Follower::handle_event(const livekit::WebhookEvent& event) {
   if (event.kind == Kind::other) return api::WebhookOutcome::ignored;
   const bool is_fresh = event.created && std::chrono::abs(io::read_wall_clock() - *event.created) < fresh;
   std::vector<std::string> concerned;
-  for (const auto& [mint_id, request] : requests_) {
+  for (const auto& [mint_id, request] : requests()) {
     const bool another = event.kind == Kind::published && !request.participant.empty() &&
                          request.participant != event.participant;
     if (!another && room_of(mint_id) == event.room) concerned.push_back(mint_id);
@@ -335,7 +358,7 @@ api::WebhookOutcome Follower::handle_event(const livekit::WebhookEvent& event) {
   for (const std::string& mint_id : concerned) {
     follow::Decision decision = follow::Decision::nothing;
     const bool silent =
-        event.muted && muted_tracks(requests_.at(mint_id)) == livekit::MutedTracks::do_not_count;
+        event.muted && muted_tracks(requests().at(mint_id)) == livekit::MutedTracks::do_not_count;
     if (event.kind == Kind::published && is_fresh && !silent) {
       decision = list_.handle_published(mint_id);
     } else if (event.kind == Kind::room_over && is_fresh) {
@@ -346,36 +369,6 @@ api::WebhookOutcome Follower::handle_event(const livekit::WebhookEvent& event) {
     act(mint_id, decision);
   }
   return concerned.empty() ? api::WebhookOutcome::ignored : api::WebhookOutcome::acted;
-}
-
-void Follower::change(Change change) {
-  changes_.push_back(std::move(change));
-  write_next();
-}
-
-void Follower::write_next() {
-  while (!writing_ && !changes_.empty()) {
-    Requests next = requests_;
-    if (auto possible = changes_.front().apply(next); !possible) {
-      Change change = std::move(changes_.front());
-      changes_.pop_front();
-      change.done(std::move(possible));
-      continue;
-    }
-    writing_ = true;
-    auto follows = kept(next);
-    kept_revision_ = list_.revision();
-    disk_.post([this, next = std::move(next), follows = std::move(follows)]() mutable {
-      control_.post([this, next = std::move(next), saved = file_.save(follows)]() mutable {
-        Change change = std::move(changes_.front());
-        changes_.pop_front();
-        if (saved) requests_ = std::move(next);
-        change.done(std::move(saved));
-        writing_ = false;
-        write_next();
-      });
-    });
-  }
 }
 
 std::vector<KeptFollow> Follower::kept(const Requests& requests) const {
@@ -390,12 +383,10 @@ std::vector<KeptFollow> Follower::kept(const Requests& requests) const {
 void Follower::keep_revision() {
   if (list_.revision() == kept_revision_) return;
   kept_revision_ = list_.revision();
-  change({.apply = [](Requests&) -> Result<void> { return {}; },
-          .done =
-              [](const Result<void>& saved) {
-                if (saved) return;
-                log::error("cannot save the follow list: {}", saved.error().message);
-              }});
+  store_.change([](Requests&) -> Result<void> { return {}; },
+                [](const Result<void>& saved) {
+                  if (!saved) log::error("cannot save the follow list: {}", saved.error().message);
+                });
 }
 
 }  // namespace holdfast::app

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,11 +10,10 @@
 #include "api/follows.hpp"
 #include "api/recorder.hpp"
 #include "app/config.hpp"
-#include "app/follow_file.hpp"
+#include "app/follow_store.hpp"
 #include "follow/follow_list.hpp"
 #include "io/control_loop.hpp"
 #include "io/http_client.hpp"
-#include "io/storage_thread.hpp"
 #include "io/system_random.hpp"
 #include "livekit/room_service.hpp"
 #include "livekit/token_endpoint.hpp"
@@ -34,7 +31,7 @@ class Follower final : public api::Follows {
   static Result<std::unique_ptr<Follower>> create(const Config& config, io::ControlLoop& control, Disk& disk,
                                                   api::Recorder& recorder);
 
-  void follow(api::StartRequest request, FollowReply reply) override;
+  void follow(control::StartRequest request, FollowReply reply) override;
   void unfollow(std::string_view mint_id, DoneReply reply) override;
   std::vector<api::FollowStatus> follows() const override;
   std::optional<api::FollowStatus> followed(std::string_view mint_id) const override;
@@ -44,16 +41,13 @@ class Follower final : public api::Follows {
 
   // A recording, of whichever stream, has ended.
   void handle_recording_over(const recording::Status& status);
+  // A watch of a room, of whichever stream, has ended.
+  void handle_watch_over(const control::WatchStatus& status);
   // Looks and starts no more: the service is ending.
   void stop();
 
  private:
-  using Requests = std::map<std::string, api::StartRequest, std::less<>>;
-  // A change of the file: first that is written, then it holds.
-  struct Change {
-    std::function<Result<void>(Requests&)> apply;
-    std::move_only_function<void(Result<void>)> done;
-  };
+  using Requests = FollowStore::Requests;
 
   Follower(const Config& config, io::ControlLoop& control, Disk& disk, api::Recorder& recorder);
   Result<void> load();
@@ -70,12 +64,11 @@ class Follower final : public api::Follows {
   bool notice_recording(const std::string& mint_id);
   std::string room_of(std::string_view mint_id) const;
   // Where being muted ends a recording, it must not begin one.
-  livekit::MutedTracks muted_tracks(const api::StartRequest& request) const;
+  livekit::MutedTracks muted_tracks(const control::StartRequest& request) const;
   api::WebhookOutcome handle_event(const livekit::WebhookEvent& event);
   api::FollowStatus to_status(const follow::Follow& follow) const;
 
-  void change(Change change);
-  void write_next();
+  const Requests& requests() const { return store_.requests(); }
   std::vector<KeptFollow> kept(const Requests& requests) const;
   void keep_revision();
 
@@ -86,18 +79,14 @@ class Follower final : public api::Follows {
   std::optional<livekit::TokenEndpoint> endpoint_;    // asked first
   std::optional<livekit::RoomService> room_service_;  // else this
   follow::FollowList list_;
-  Requests requests_;  // of those in the list
   std::string problem_;
   std::array<std::uint64_t, follow::outcome_count> checks_{};
   std::array<std::uint64_t, api::webhook_outcome_count> webhooks_{};
-  FollowFile file_;             // disk_'s, once the service runs
-  std::deque<Change> changes_;  // the first one is being written, if writing_
-  bool writing_ = false;
   std::uint64_t kept_revision_ = 0;
   bool stopped_ = false;
   io::Timer timer_;
   io::HttpClient http_;
-  io::StorageThread disk_;
+  FollowStore store_;
 };
 
 }  // namespace holdfast::app

@@ -32,7 +32,8 @@ LoadMeter::Sample LoadMeter::take() const {
 
 void LoadMeter::keep() {
   samples_.push_back(take());
-  while (samples_.size() > 1 && samples_.back().at - samples_[1].at >= window) samples_.pop_front();
+  while (samples_.size() > 1 && samples_.back().at - samples_[1].at >= control::Workers::load_window)
+    samples_.pop_front();
   timer_.start(interval, [this] { keep(); });
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/media_threads.hpp"
+#include "control/remote_session.hpp"
 #include "io/control_loop.hpp"
 #include "recording/admission.hpp"
 
@@ -12,8 +13,6 @@ namespace holdfast::app {
 // What the media threads were loaded with over the last few seconds. Control thread only.
 class LoadMeter {
  public:
-  static constexpr Duration window = std::chrono::seconds(3);
-
   // Both outlive the meter, which measures from now on.
   LoadMeter(io::ControlLoop& control, const MediaThreads& media);
 

@@ -46,7 +46,7 @@ int run_record(const Config& given, const RecordOptions& options) {
   io::StopSignals signals;
   Config config = given;
   if (!options.room.empty()) config.livekit_room = options.room;
-  api::StartRequest request;
+  control::StartRequest request;
   request.mint_id = options.mint_id.empty() ? options.room : options.mint_id;
   request.participant = options.participant;
   request.participants = options.participants;
@@ -67,10 +67,8 @@ int run_record(const Config& given, const RecordOptions& options) {
     return status;
   };
 
-  const auto started = ask<Result<recording::Status>>(control, [&](auto& answer) {
-    (*service)->start(request,
-                      [&](Result<recording::Status> status) { answer.set_value(std::move(status)); });
-  });
+  const auto started = ask<Result<api::Recorder::Started>>(
+      control, [&](auto& answer) { answer.set_value((*service)->start(request)); });
   if (!started) {
     fmt::print(stderr, "holdfast: {}\n", started.error().message);
     return finish(1);
@@ -79,14 +77,19 @@ int run_record(const Config& given, const RecordOptions& options) {
   const Instant began = io::read_monotonic_clock();
   const Instant end = options.duration > Duration::zero() ? began + options.duration : never;
   std::vector<recording::Status> statuses;
+  std::optional<control::WatchStatus> watch;
   for (bool stopping = false; !stopping;) {
     const Instant now = io::read_monotonic_clock();
     stopping =
         signals.wait_until(std::min(end, now + 500ms)).has_value() || io::read_monotonic_clock() >= end;
-    statuses = ask<std::vector<recording::Status>>(
-        control, [&](auto& answer) { answer.set_value((*service)->status(request.mint_id)); });
-    const bool active =
-        std::ranges::any_of(statuses, [](const auto& status) { return recording::is_active(status.state); });
+    statuses = ask<std::vector<recording::Status>>(control, [&](auto& answer) {
+      watch = (*service)->watch(request.mint_id);
+      answer.set_value((*service)->status(request.mint_id));
+    });
+    const bool watches = watch && watch->state == control::WatchState::watching;
+    const bool active = watches || std::ranges::any_of(statuses, [](const auto& status) {
+                          return recording::is_active(status.state);
+                        });
     if (!options.quiet && !statuses.empty()) {
       fmt::print(stderr, "\r{}", status_line(statuses.front(), io::read_monotonic_clock() - began));
       std::fflush(stderr);
@@ -104,6 +107,10 @@ int run_record(const Config& given, const RecordOptions& options) {
   statuses = ask<std::vector<recording::Status>>(
       control, [&](auto& answer) { answer.set_value((*service)->status(request.mint_id)); });
   bool failed = !whole;
+  if (watch && watch->state == control::WatchState::failed) {
+    failed = true;
+    fmt::print(stderr, "holdfast: {}\n", watch->error);
+  }
   for (const auto& status : statuses) {
     if (status.state == recording::State::failed) {
       failed = true;

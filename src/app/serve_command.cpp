@@ -34,7 +34,7 @@ api::Router::Options router_options(const Config& config) {
   options.guard.allowed_hosts = config.allowed_hosts;
   options.guard.allowed_origins = config.allowed_origins;
   options.livekit_url = config.livekit_url;
-  options.default_format = config.format;
+  options.default_format = config.recording.format;
   return options;
 }
 
@@ -50,12 +50,15 @@ int run_serve(const Config& config) {
   auto service = Service::create(config, control, **media);
   if (!service) return complain(service.error());
   io::SystemRandom random;
-  whip::Endpoint whip(**service, random);
-  (*service)->on_whip_session_over = [&](const std::string& session_id) { whip.forget(session_id); };
+  whip::Endpoint whip((*service)->whip(), random);
+  (*service)->whip().on_session_over = [&](const std::string& session_id) { whip.forget(session_id); };
   auto follower = Follower::create(config, control, (*media)->disk(), **service);
   if (!follower) return complain(follower.error());
-  (*service)->on_recording_over = [&](const recording::Status& status) {
+  (*service)->when_recording_over = [&](const recording::Status& status) {
     (*follower)->handle_recording_over(status);
+  };
+  (*service)->when_watch_over = [&](const control::WatchStatus& status) {
+    (*follower)->handle_watch_over(status);
   };
   api::Router router(router_options(config), **service, **follower, whip);
 

@@ -19,21 +19,22 @@ Instant next_report_after(Instant now) {
 }  // namespace
 
 // The worker's side.
-class SessionHost::Resident final : public io::DatagramHandler,
-                                    private recording::SessionEvents,
-                                    private LinkEvents {
+class SessionHost::WorkerSide final : public io::DatagramHandler,
+                                      private recording::SessionEvents,
+                                      private LinkEvents {
  public:
-  Resident(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
-           recording::SessionOptions options, std::weak_ptr<SessionObserver> observer)
+  WorkerSide(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
+             recording::SessionOptions options, control::SessionObserver& observer, std::weak_ptr<int> alive)
       : worker_(worker),
         control_(control),
         port_(port),
-        observer_(std::move(observer)),
+        observer_(observer),
+        observer_lives_(std::move(alive)),
         detours_(options.detours),
         links_(worker.worker, media.lookups(), media.turn_ca_file(), *this),
         session_(std::move(options), media.environment(worker), *this, io::read_clocks()) {}
 
-  ~Resident() override { leave_port(); }
+  ~WorkerSide() override { leave_port(); }
 
   Result<std::string> accept_offer(const std::string& offer, Connection connection) {
     const Now now = io::read_clocks();
@@ -78,7 +79,7 @@ class SessionHost::Resident final : public io::DatagramHandler,
     if (now.instant < next_report_ && session_.state() == reported_state_) return;
     next_report_ = next_report_after(now.instant);
     reported_state_ = session_.state();
-    tell([report = report(now.instant)](SessionObserver& observer) mutable {
+    tell([report = report(now.instant)](control::SessionObserver& observer) mutable {
       observer.on_report(std::move(report));
     });
   }
@@ -146,24 +147,27 @@ class SessionHost::Resident final : public io::DatagramHandler,
     }
   }
 
-  SessionReport report(Instant now) const { return {session_.status(now), session_.disk_counters()}; }
+  control::SessionReport report(Instant now) const {
+    return {session_.status(now), session_.disk_counters()};
+  }
 
-  void tell(std::move_only_function<void(SessionObserver&)> job) {
-    control_.post([observer = observer_, job = std::move(job)]() mutable {
-      if (const auto alive = observer.lock()) job(*alive);
+  void tell(std::move_only_function<void(control::SessionObserver&)> job) {
+    control_.post([&observer = observer_, alive = observer_lives_, job = std::move(job)]() mutable {
+      if (!alive.expired()) job(observer);
     });
   }
   void on_connection_lost(std::string_view why) override {
-    tell([why = std::string(why)](SessionObserver& observer) { observer.on_connection_lost(why); });
+    tell([why = std::string(why)](control::SessionObserver& observer) { observer.on_connection_lost(why); });
   }
   void on_limit(journal::EndReason reason) override {
-    tell([reason](SessionObserver& observer) { observer.on_limit(reason); });
+    tell([reason](control::SessionObserver& observer) { observer.on_limit(reason); });
   }
 
   MediaWorker& worker_;
   Executor& control_;
   const Port port_;
-  const std::weak_ptr<SessionObserver> observer_;
+  control::SessionObserver& observer_;  // on the control thread, while ...
+  const std::weak_ptr<int> observer_lives_;
   const peer::DetourOptions detours_;  // as configured
   std::vector<turn::Server> named_servers_;
   io::ServerLinks links_;
@@ -175,94 +179,90 @@ class SessionHost::Resident final : public io::DatagramHandler,
 };
 
 SessionHost::SessionHost(MediaThreads& media, MediaWorker& worker, Executor& control, Port port,
-                         recording::SessionOptions options, std::weak_ptr<SessionObserver> observer)
+                         recording::SessionOptions options, control::SessionObserver& observer)
     : worker_(worker), control_(control) {
   if (port == Port::shared) {
     options.local = worker_.whip_candidates;
     options.detours = {};  // who dials to us finds the way
   }
-  resident_ =
-      std::make_unique<Resident>(media, worker_, control, port, std::move(options), std::move(observer));
+  worker_side_ =
+      std::make_unique<WorkerSide>(media, worker_, control, port, std::move(options), observer, alive_);
 }
 
 SessionHost::~SessionHost() {
   // After everything posted before, on the thread it belongs to.
-  worker_.worker.post([resident = std::move(resident_)] {});
+  worker_.worker.post([worker_side = std::move(worker_side_)] {});
 }
 
-void SessionHost::post(std::move_only_function<void(Resident&)> job) {
-  worker_.worker.post([resident = resident_.get(), job = std::move(job)]() mutable { job(*resident); });
+void SessionHost::post(std::move_only_function<void(WorkerSide&)> job) {
+  worker_.worker.post(
+      [worker_side = worker_side_.get(), job = std::move(job)]() mutable { job(*worker_side); });
 }
 
 void SessionHost::accept_offer(std::string offer, Connection connection, AnswerReply reply) {
   post([this_control = &control_, offer = std::move(offer), connection,
-        reply = std::move(reply)](Resident& resident) mutable {
-    this_control->post([answer = resident.accept_offer(offer, connection),
+        reply = std::move(reply)](WorkerSide& worker_side) mutable {
+    this_control->post([answer = worker_side.accept_offer(offer, connection),
                         reply = std::move(reply)]() mutable { reply(std::move(answer)); });
   });
 }
 
 void SessionHost::add_remote_candidate(std::string candidate) {
-  post([candidate = std::move(candidate)](Resident& resident) {
-    resident.session().add_remote_candidate(io::read_monotonic_clock(), candidate);
+  post([candidate = std::move(candidate)](WorkerSide& worker_side) {
+    worker_side.session().add_remote_candidate(io::read_monotonic_clock(), candidate);
   });
 }
 
 void SessionHost::restart_ice(peer::IceDescription remote, IceReply reply) {
   post([this_control = &control_, remote = std::move(remote),
-        reply = std::move(reply)](Resident& resident) mutable {
-    this_control->post([description = resident.restart_ice(remote), reply = std::move(reply)]() mutable {
+        reply = std::move(reply)](WorkerSide& worker_side) mutable {
+    this_control->post([description = worker_side.restart_ice(remote), reply = std::move(reply)]() mutable {
       reply(std::move(description));
     });
   });
 }
 
 void SessionHost::set_turn_servers(std::vector<turn::Server> servers) {
-  post([servers = std::move(servers)](Resident& resident) mutable {
-    resident.set_turn_servers(std::move(servers));
+  post([servers = std::move(servers)](WorkerSide& worker_side) mutable {
+    worker_side.set_turn_servers(std::move(servers));
   });
 }
 
 void SessionHost::announce(media::Kind kind, std::optional<recording::AnnouncedTrack> track) {
-  post([kind, track = std::move(track)](Resident& resident) {
-    resident.session().announce(io::read_clocks(), kind, track ? &*track : nullptr);
+  post([kind, track = std::move(track)](WorkerSide& worker_side) {
+    worker_side.session().announce(io::read_clocks(), kind, track ? &*track : nullptr);
   });
 }
 
 void SessionHost::set_participant(std::string identity) {
-  post(
-      [identity = std::move(identity)](Resident& resident) { resident.session().set_participant(identity); });
+  post([identity = std::move(identity)](WorkerSide& worker_side) {
+    worker_side.session().set_participant(identity);
+  });
 }
 
 void SessionHost::suspect(recording::GapCause cause) {
-  post([cause](Resident& resident) { resident.session().suspect(cause); });
-}
-
-void SessionHost::note_reconnect(std::string cause) {
-  post([cause = std::move(cause)](Resident& resident) {
-    resident.session().note(journal::ReconnectEvent{cause}, io::read_clocks());
-  });
+  post([cause](WorkerSide& worker_side) { worker_side.session().suspect(cause); });
 }
 
 void SessionHost::note(journal::Event event, NoteReply reply) {
   post([this_control = &control_, event = std::move(event),
-        reply = std::move(reply)](Resident& resident) mutable {
-    const bool noted = resident.session().note(std::move(event), io::read_clocks());
+        reply = std::move(reply)](WorkerSide& worker_side) mutable {
+    const bool noted = worker_side.session().note(std::move(event), io::read_clocks());
     this_control->post([noted, reply = std::move(reply)]() mutable { reply(noted); });
   });
 }
 
 void SessionHost::arm() {
-  post([](Resident& resident) { resident.session().arm(io::read_clocks()); });
+  post([](WorkerSide& worker_side) { worker_side.session().arm(io::read_clocks()); });
 }
 
 void SessionHost::split() {
-  post([](Resident& resident) { resident.session().split(); });
+  post([](WorkerSide& worker_side) { worker_side.session().split(); });
 }
 
 void SessionHost::finish(journal::EndReason reason, FinishReply reply) {
-  post([reason, reply = std::move(reply)](Resident& resident) mutable {
-    resident.finish(reason, std::move(reply));
+  post([reason, reply = std::move(reply)](WorkerSide& worker_side) mutable {
+    worker_side.finish(reason, std::move(reply));
   });
 }
 

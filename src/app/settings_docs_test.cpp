@@ -10,9 +10,9 @@
 #include <set>
 #include <sstream>
 
-#include "api/start_request.hpp"
 #include "app/config.hpp"
 #include "base/units.hpp"
+#include "control/start_request_json.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -160,10 +160,29 @@ std::vector<std::string> properties_of(const std::string& schema) {
 
 // The fields that a start request may have, as the message about an unknown one lists them.
 std::vector<std::string> start_fields() {
-  const auto refused = api::parse_start_request("m", R"({"no_such_field_at_all": null})");
+  const auto refused = control::parse_start_request("m", R"({"no_such_field_at_all": null})");
   EXPECT_FALSE(refused);
   const std::string message = refused ? "" : refused.error().message;
   return all_of(message.substr(message.rfind(" are ") + 4), std::regex(" ([a-z_]+)"));
+}
+
+TEST(Documents, TheApiDescriptionHasEverySpellingOfAnEnumeration) {
+  const std::string description = read_project_file("docs/openapi.yaml");
+  int enumerations = 0;
+  for (const control::RecordingOption& option : control::recording_options()) {
+    if (option.per_request == control::PerRequest::no || !option.value_name.contains('|')) continue;
+    ++enumerations;
+    const std::regex property("\n        " + std::string(option.name) + R"(: \{ enum: \[([a-z0-9, ]+)\])");
+    const auto listed = all_of(description, property);
+    EXPECT_EQ(listed.size(), 2U) << option.name << ": in StartRequest and FollowRequest";
+    for (const std::string& spellings : listed) {
+      for (const std::string& spelling : all_of(std::string(option.value_name), std::regex("([a-z0-9]+)"))) {
+        EXPECT_NE((", " + spellings + ",").find(", " + spelling + ","), std::string::npos)
+            << option.name << " lacks " << spelling;
+      }
+    }
+  }
+  EXPECT_EQ(enumerations, 4);
 }
 
 TEST(Documents, TheApiDescriptionHasEveryFieldOfAStart) {

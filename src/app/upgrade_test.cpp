@@ -8,13 +8,17 @@
 
 #include "app/config.hpp"
 #include "app/follow_file.hpp"
-#include "app/recovery_plan.hpp"
 #include "archive/catalog.hpp"
 #include "audit/verify.hpp"
+#include "control/recovery_plan.hpp"
 #include "io/posix_disk.hpp"
 
 namespace holdfast::app {
 namespace {
+
+using control::RecoveryOptions;
+using control::RecoveryPlan;
+using control::RunRecords;
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
@@ -70,8 +74,8 @@ TEST_P(UpgradeTest, ItsConfigurationIsUnderstood) {
   text << file.rdbuf();
   const auto config = resolve_config({.file_name = "holdfast.toml", .file_text = text.str()});
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->gap_limit, 90s);
-  EXPECT_EQ(config->part_size.bytes, 500'000'000u);
+  EXPECT_EQ(config->recording.gap_limit, 90s);
+  EXPECT_EQ(config->recording.part_size.bytes, 500'000'000u);
 }
 
 TEST_P(UpgradeTest, ItsRecordingsAreListed) {
@@ -104,7 +108,7 @@ TEST_P(UpgradeTest, ItsFollowsGoOn) {
   EXPECT_EQ(loaded->problem, "");
   ASSERT_THAT(loaded->follows, SizeIs(1));
   EXPECT_EQ(loaded->follows[0].request.mint_id, "followed");
-  EXPECT_EQ(loaded->follows[0].request.format, container::Format::mkv);
+  EXPECT_EQ(*loaded->follows[0].request.options.find("format"), "mkv");
   EXPECT_THAT(loaded->follows[0].last_recording_id, testing::StartsWith("followed_"));
 }
 

@@ -20,6 +20,9 @@ struct RetentionLimits {
   bool any() const { return keep_days != 0 || keep_bytes.bytes != 0 || keep_free.bytes != 0; }
 };
 
+// Whether retention must leave a recording alone.
+enum class Protection : std::uint8_t { off, on };
+
 enum class RemovalReason : std::uint8_t { keep_days, keep_bytes, keep_free };
 inline constexpr std::size_t removal_reason_count = 3;
 std::string_view to_string(RemovalReason reason);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 namespace holdfast {
 
@@ -22,5 +23,13 @@ class InlineExecutor final : public Executor {
  public:
   void post(Job job) override { job(); }
 };
+
+// Does the work on `thread`, and then calls `done` with what came of it by `back`. Both outlive it.
+template <typename Work, typename Done>
+void run_on(Executor& thread, Executor& back, Work work, Done done) {
+  thread.post([&back, work = std::move(work), done = std::move(done)]() mutable {
+    back.post([result = work(), done = std::move(done)]() mutable { done(std::move(result)); });
+  });
+}
 
 }  // namespace holdfast

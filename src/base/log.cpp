@@ -2,8 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+
 namespace holdfast::log {
 namespace {
+
+constexpr std::array<std::string_view, 4> names{"debug", "info", "warn", "error"};  // by Level
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -20,6 +25,16 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }
 
 }  // namespace
+
+std::string_view to_string(Level level) {
+  return names[std::to_underlying(level)];
+}
+
+std::optional<Level> parse_level(std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Level>(found - names.begin());
+}
 
 void set_level(Level level) {
   spdlog::set_level(to_spdlog(level));

@@ -7,11 +7,15 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace holdfast::log {
 
 enum class Level : std::uint8_t { debug, info, warn, error };
+std::string_view to_string(Level level);
+std::optional<Level> parse_level(std::string_view name);
 
 // Lines below `level` are not written. At first: info.
 void set_level(Level level);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/time.hpp"
+#include "base/clock.hpp"
 
 namespace holdfast::io {
 
@@ -8,5 +8,10 @@ namespace holdfast::io {
 Instant read_monotonic_clock();
 WallTime read_wall_clock();
 Now read_clocks();
+
+class SystemClock final : public Clock {
+ public:
+  Now read() const override { return read_clocks(); }
+};
 
 }  // namespace holdfast::io

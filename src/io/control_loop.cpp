@@ -6,6 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "io/clock.hpp"
+
 namespace holdfast::io {
 
 namespace asio = boost::asio;
@@ -13,6 +15,23 @@ namespace asio = boost::asio;
 struct ControlLoop::Impl {
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  asio::steady_timer timer{context};
+  Instant armed = never;
+  std::function<Instant()> deadline = [] { return never; };
+  std::function<void(Instant now)> timeout;
+
+  void arm() {
+    const Instant due = deadline();
+    if (std::exchange(armed, due) == due) return;
+    timer.cancel();
+    if (due == never) return;
+    timer.expires_at(asio::steady_timer::time_point(due.time_since_epoch()));
+    timer.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      armed = never;
+      timeout(read_monotonic_clock());
+    });
+  }
 };
 
 ControlLoop::ControlLoop() : impl_(std::make_unique<Impl>()) {}
@@ -22,7 +41,12 @@ void ControlLoop::post(Job job) {
   asio::post(impl_->context, std::move(job));
 }
 void ControlLoop::run() {
-  impl_->context.run();
+  impl_->arm();
+  while (impl_->context.run_one() > 0) impl_->arm();
+}
+void ControlLoop::drive(std::function<Instant()> deadline, std::function<void(Instant now)> timeout) {
+  impl_->deadline = std::move(deadline);
+  impl_->timeout = std::move(timeout);
 }
 void ControlLoop::stop() {
   impl_->context.stop();

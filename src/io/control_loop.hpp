@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/executor.hpp"
@@ -24,6 +25,9 @@ class ControlLoop final : public Executor {
   // Runs until stop(), also while there is nothing to do.
   void run();
   void stop();
+  // From now on `timeout` is called on the control thread whenever `deadline` has come. That is asked after
+  // each job, and must be cheap. One for each loop; before run().
+  void drive(std::function<Instant()> deadline, std::function<void(Instant now)> timeout);
   // For what is built on Asio.
   boost::asio::io_context& context();
 

@@ -56,11 +56,17 @@ class Recorder final : private SessionEvents {
                  pool_},
                 *this, clock.both()),
         out(net.attach(at, [this](const Endpoint& from, Bytes datagram) { take(from, datagram); })) {
-    clock.drive([this] { return finished ? never : session.deadline(); }, [this](Instant) { tick(); });
+    clock.drive([this] { return finished || dead_ ? never : session.deadline(); },
+                [this](Instant) { tick(); });
   }
+  // kill -9: it does nothing more.
+  void kill() { dead_ = true; }
 
   void finish(journal::EndReason reason) {
-    session.finish(reason, clock_.both(), out, [this](Result<void> result) { finished = std::move(result); });
+    session.finish(reason, clock_.both(), out, [this](Result<void> result) {
+      finished = std::move(result);
+      if (on_finished) on_finished();
+    });
   }
   std::size_t most_on_the_way() const { return most_on_the_way_; }
   std::size_t packets_waiting() const { return packets_.in_use(); }
@@ -71,12 +77,13 @@ class Recorder final : private SessionEvents {
     return made;
   }
   void take(const Endpoint& from, Bytes datagram) {
+    if (dead_) return;
     scratch_.assign(datagram.begin(), datagram.end());
     session.handle_datagram(clock_.now(), from, scratch_, out);
     if (std::exchange(tick_pending_, true)) return;
     clock_.schedule_in(tick_interval, [this] {
       tick_pending_ = false;
-      if (!finished) tick();
+      if (!finished && !dead_) tick();
     });
   }
   void tick() {
@@ -99,12 +106,14 @@ class Recorder final : private SessionEvents {
   SimExecutor pool_{clock_, 2ms};
   ByteVector scratch_;
   bool tick_pending_ = false;
+  bool dead_ = false;
   std::size_t most_on_the_way_ = 0;
 
  public:
   Session session;
   Outbox& out;
   std::function<void()> on_tick;
+  std::function<void()> on_finished;
   std::optional<Result<void>> finished;
   std::optional<journal::EndReason> limit_reached;
   std::string lost_because;
@@ -144,10 +153,10 @@ class SessionTest : public testing::Test {
     return *recorder_;
   }
   Session& session() { return recorder().session; }
-  // kill -9: what it does from now on reaches no disk. The next recorder lives at another address.
+  // kill -9. The next recorder lives at another address.
   void kill_recorder() {
     disk.kill_process();
-    recorder_->on_tick = nullptr;
+    recorder_->kill();
     dead_.push_back(std::move(recorder_));
     options.local = {successor_at};
     size_ = 0;

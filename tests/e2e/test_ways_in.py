@@ -42,14 +42,23 @@ def test_all_participants_get_a_recording_each(service, stream, livekit_server):
     stream("panel", identity="alice", **H264)
     stream("panel", tracks=2, identity="bob", **H264)
     program = service()
-    assert program.start("panel", participants="all").status == 201
+    started = program.start("panel", participants="all")
+    assert (started.status, started.json["state"]) == (201, "watching"), started
+    assert "recording_id" not in started.json
 
     def both():
         files = [path for path in program.recordings.glob("panel*.ts") if path.stat().st_size > 50_000]
         return files if len(files) == 2 else None
     files = program.wait_for(both, 20, "two files")
     steadily(1, program.alive)
-    assert program.stop("panel").status == 200
+    active = program.get("/api/recording/active").json
+    assert [watch["watch_id"] for watch in active["watches"]] == [started.json["watch_id"]], active
+    assert sorted(each["participant"] for each in active["recordings"]) == ["alice", "bob"], active
+    again = program.start("panel", participants="all")
+    assert (again.status, again.json["success"]) == (409, False), again
+    stopped = program.stop("panel")
+    assert stopped.status == 200
+    assert len(stopped.json["recordings"]) == 2 and stopped.json["watch"]["state"] == "stopped", stopped
     for path in files:
         assert media.decode_errors(path) == []
     assert {name for path in files for name in ("alice", "bob") if name in path.name} == {"alice", "bob"}

@@ -1,0 +1,125 @@
+#include "control/room_watches.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "base/log.hpp"
+#include "livekit/room.hpp"
+
+namespace holdfast::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration refused_again = 5s;
+
+}  // namespace
+
+struct RoomWatches::Leaving {
+  Leaving(Timers& timers, std::unique_ptr<RoomWatch> gone) : watch(std::move(gone)), timer(timers) {}
+  std::unique_ptr<RoomWatch> watch;
+  Timer timer;
+};
+
+RoomWatches::RoomWatches(const Environment& environment, Events& events)
+    : environment_(environment), events_(events), retry_(environment.timers) {}
+
+RoomWatches::~RoomWatches() = default;
+
+RoomWatch& RoomWatches::add(RecordingPlan plan, livekit::Membership::Options options) {
+  RoomWatch::Owner& owner = *this;
+  live_.push_back(std::make_unique<RoomWatch>(environment_, owner, std::move(plan), std::move(options)));
+  return *live_.back();
+}
+
+RoomWatch* RoomWatches::find(std::string_view watch_id) {
+  const auto found =
+      std::ranges::find(live_, watch_id, [](const auto& each) { return each->status().watch_id; });
+  return found == live_.end() ? nullptr : found->get();
+}
+
+RoomWatch* RoomWatches::find_of(std::string_view mint_id) {
+  const auto found = std::ranges::find_if(live_, [&](const auto& each) {
+    return each->status().mint_id == mint_id && each->status().state == WatchState::watching;
+  });
+  return found == live_.end() ? nullptr : found->get();
+}
+
+std::vector<WatchStatus> RoomWatches::active() const {
+  std::vector<WatchStatus> statuses;
+  statuses.reserve(live_.size());
+  for (const auto& each : live_) statuses.push_back(each->status());
+  return statuses;
+}
+
+std::optional<WatchStatus> RoomWatches::status(std::string_view mint_id) const {
+  for (const auto& each : live_ | std::views::reverse) {
+    if (each->status().mint_id == mint_id) return each->status();
+  }
+  for (const WatchStatus& status : ended_ | std::views::reverse) {
+    if (status.mint_id == mint_id) return status;
+  }
+  return std::nullopt;
+}
+
+bool RoomWatches::has(std::string_view watch_id) const {
+  const auto is_it = [&](const WatchStatus& status) { return status.watch_id == watch_id; };
+  return std::ranges::any_of(ended_, is_it) ||
+         std::ranges::any_of(live_, [&](const auto& each) { return is_it(each->status()); });
+}
+
+std::optional<WatchStatus> RoomWatches::stop(std::string_view mint_id) {
+  RoomWatch* watch = find_of(mint_id);
+  if (watch == nullptr) return std::nullopt;
+  watch->stop();
+  const WatchStatus status = watch->status();
+  on_watch_over(*watch);
+  return status;
+}
+
+void RoomWatches::stop_all() {
+  std::vector<std::string> mint_ids;
+  for (const auto& each : live_) mint_ids.push_back(each->status().mint_id);
+  for (const std::string& mint_id : mint_ids) stop(mint_id);
+}
+
+void RoomWatches::on_publisher(RoomWatch& watch, const std::string& identity) {
+  const auto started = events_.start_participant(watch.request(), identity);
+  if (started) return;
+  const bool later = started.error().code == ErrorCode::exhausted;
+  if (!later || watch.refused.insert(identity).second) {
+    log::warn("{}: cannot record participant {}{}: {}", watch.status().mint_id, identity, later ? " yet" : "",
+              started.error().message);
+  }
+  if (later) retry_.start(environment_.clock.read().instant + refused_again, [this] { start_refused(); });
+}
+
+void RoomWatches::start_refused() {
+  for (const auto& each : live_) {
+    for (const std::string& identity : std::exchange(each->refused, {})) on_publisher(*each, identity);
+  }
+}
+
+void RoomWatches::on_watch_over(RoomWatch& watch) {
+  // Not from within the watch's own function.
+  environment_.control.post([this, id = watch.status().watch_id] { remove(id); });
+}
+
+void RoomWatches::remove(const std::string& watch_id) {
+  const auto found =
+      std::ranges::find(live_, watch_id, [](const auto& each) { return each->status().watch_id; });
+  if (found == live_.end()) return;  // stopped, when its room was over already
+  auto leaving = std::make_unique<Leaving>(environment_.timers, std::move(*found));
+  live_.erase(found);
+  ended_.push_back(leaving->watch->status());
+  if (ended_.size() > max_remembered) ended_.pop_front();
+  events_.on_watch_removed(*leaving->watch);
+  leaving->timer.start(environment_.clock.read().instant + 2 * livekit::Room::leave_timeout,
+                       [this, gone = leaving.get()] {
+                         std::erase_if(leaving_, [&](const auto& each) { return each.get() == gone; });
+                       });
+  leaving_.push_back(std::move(leaving));
+}
+
+}  // namespace holdfast::control
