@@ -69,6 +69,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
   }
   std::vector<control::WatchStatus> watches() const override {
     std::vector<control::WatchStatus> all;
+    all.reserve(watches_.size());
     for (const auto& [id, status] : watches_) all.push_back(status);
     return all;
   }

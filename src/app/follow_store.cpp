@@ -29,8 +29,9 @@ void FollowStore::write_next() {
       continue;
     }
     writing_ = true;
+    auto follows = describe_(next);
     run_on(
-        disk_, control_, [this, follows = describe_(next)] { return file_.save(follows); },
+        disk_, control_, [this, follows = std::move(follows)] { return file_.save(follows); },
         [this, next = std::move(next)](Result<void> saved) mutable {
           Change change = std::move(changes_.front());
           changes_.pop_front();

@@ -221,7 +221,7 @@ struct SimWorld {
 // Sessions on a worker thread.
 class SimWorkers final : public Workers {
  public:
-  SimWorkers(SimWorld& world, std::shared_ptr<const bool> alive)
+  SimWorkers(SimWorld& world, const std::shared_ptr<const bool>& alive)
       : world_(world), worker_(world.clock, alive), control_(world.clock, alive) {}
 
   std::unique_ptr<RemoteSession> open(std::size_t, RemoteSession::Port, recording::SessionOptions options,
@@ -372,15 +372,14 @@ class SimWorkers final : public Workers {
 class SimNetwork final : public Network {
  public:
   explicit SimNetwork(SimWorld& world, std::shared_ptr<const bool> alive)
-      : world_(world), control_(world.clock, alive) {}
+      : world_(world), control_(world.clock, std::move(alive)) {}
 
   std::unique_ptr<SignalSocket> connect(const livekit::ServerUrl&, std::string target,
                                         const std::string& token, Duration,
                                         SignalSocketHandler& handler) override {
     const auto [found, is_new] = seats_.try_emplace(&handler, nullptr);
-    if (is_new)
-      found->second =
-          seats_.size() == 1 && world_.seats.size() == 1 ? &world_.seats.front() : &world_.add_seat();
+    const bool takes_first = seats_.size() == 1 && world_.seats.size() == 1;
+    if (is_new) found->second = takes_first ? &world_.seats.front() : &world_.add_seat();
     lines_.push_back(std::make_unique<Line>(handler));
     auto socket = std::make_unique<Socket>(found->second->room, *lines_.back());
     found->second->room.connect(target, token, *lines_.back());

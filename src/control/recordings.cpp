@@ -187,6 +187,7 @@ void Recordings::mark(std::string_view mint_id, const std::string& text, MarkRep
 
 void Recordings::end_all(journal::EndReason reason) {
   std::vector<Recording*> all;
+  all.reserve(live_.size());
   for (const auto& each : live_) all.push_back(each.get());
   for (Recording* each : all) {
     if (each->source() != nullptr) each->source()->leave();

@@ -73,13 +73,14 @@ std::optional<WatchStatus> RoomWatches::stop(std::string_view mint_id) {
   RoomWatch* watch = find_of(mint_id);
   if (watch == nullptr) return std::nullopt;
   watch->stop();
-  const WatchStatus status = watch->status();
+  WatchStatus status = watch->status();
   on_watch_over(*watch);
   return status;
 }
 
 void RoomWatches::stop_all() {
   std::vector<std::string> mint_ids;
+  mint_ids.reserve(live_.size());
   for (const auto& each : live_) mint_ids.push_back(each->status().mint_id);
   for (const std::string& mint_id : mint_ids) stop(mint_id);
 }

@@ -77,6 +77,7 @@ constexpr std::string_view other_name_of_format = "output_format";
 // All fields of a start: what says whom to record, and the options that a request may set.
 std::vector<std::string_view> start_fields() {
   std::vector<std::string_view> names;
+  names.reserve(fields.size() + recording_options().size() + 1);
   for (const Field& field : fields) names.push_back(field.name);
   for (const RecordingOption& option : recording_options()) {
     if (option.per_request == PerRequest::yes) names.push_back(option.name);
