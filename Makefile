@@ -33,7 +33,7 @@ bench: build  ## the cost of a recording next to the floor (kernel and cipher al
 	@python3 scripts/bench.py
 
 soak: configure  ## the simulated scenarios with fresh seeds, for SOAK_MINUTES (10); prints how to replay what fails
-	@cmake --build --preset $(PRESET) --target recording_test rtp_test
+	@cmake --build --preset $(PRESET) --target recording_test control_test rtp_test
 	@python3 scripts/soak.py
 
 san:  packages  ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer

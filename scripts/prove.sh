@@ -9,8 +9,9 @@ lint() { python3 scripts/lint.py --all; }
 unit() { cmake --build --preset release --target all load && ctest --preset release -j "$(nproc)"; }
 sanitizers() { python3 scripts/sanitize.py san && python3 scripts/sanitize.py tsan; }
 simulation() {
-  cmake --build --preset release --target recording_test
-  HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*:*LiveTest*'
+  cmake --build --preset release --target recording_test control_test
+  HOLDFAST_PROVE=1 build/release/recording_test --gtest_filter='*Memory*:*Recovery*'
+  HOLDFAST_PROVE=1 build/release/control_test --gtest_filter='*LiveTest*'
 }
 e2e() {
   cmake --build --preset release --target holdfast load

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Each takes its first seed from HOLDFAST_SEED and their number from HOLDFAST_SEEDS.
 SCENARIOS = [
     ("recording_test", "*RecoveryTest*", 4),
-    ("recording_test", "*LiveTest*", 20),
+    ("control_test", "*LiveTest*", 20),
     ("rtp_test", "*ReceiveStreamNetworkTest*:*TransportFeedbackSeeds*", 40),
 ]
 

@@ -279,4 +279,18 @@ HttpResponse error_response(const Error& error) {
   return response;
 }
 
+HttpResponse unknown_recording(std::string_view mint_id) {
+  return json_response(404, {{"success", false},
+                             {"mint_id", mint_id},
+                             {"state", "stopped"},
+                             {"error", "no recording of this mint id is known"}});
+}
+
+HttpResponse not_followed(std::string_view mint_id) {
+  return json_response(404,
+                       {{"success", false},
+                        {"mint_id", mint_id},
+                        {"error", "this stream is not followed; POST /api/follow/{mint_id} to follow it"}});
+}
+
 }  // namespace holdfast::api

@@ -39,5 +39,8 @@ HttpResponse error_response(int status, std::string_view message, std::string_vi
 HttpResponse error_response(const control::FieldError& error);
 // The same, with the status that tells a client what to do about it; 503 with Retry-After.
 HttpResponse error_response(const Error& error);
+// 404: no recording of that mint id is known; it is not followed.
+HttpResponse unknown_recording(std::string_view mint_id);
+HttpResponse not_followed(std::string_view mint_id);
 
 }  // namespace holdfast::api

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/follows.hpp"
+#include "api/media.hpp"
 #include "archive/page.hpp"
 #include "archive/retention.hpp"
 #include "base/result.hpp"
@@ -51,6 +52,7 @@ class Recorder {
   using Stopped = control::ControlPlane::Stopped;
   using StopReply = std::move_only_function<void(Result<Stopped>)>;
   using PageReply = std::move_only_function<void(Result<archive::Page>)>;
+  using MediaReply = std::move_only_function<void(Result<MediaFile>)>;
   using ProtectReply = std::move_only_function<void(Result<void>)>;
   using MarkReply = std::move_only_function<void(Result<std::vector<std::string>>)>;
   virtual ~Recorder() = default;
@@ -78,6 +80,10 @@ class Recorder {
   virtual std::vector<control::WatchStatus> watches() const = 0;
   // What is in the recordings folder, as its journals tell it.
   virtual void recordings(archive::Query query, PageReply reply) = 0;
+  // A media file of the recording, while it grows and afterwards. `part` from 1 on; may be left out if there
+  // is one only. Errors: not_found (no such recording, or part), conflict (several parts, and none is named),
+  // io.
+  virtual void media(std::string recording_id, std::optional<std::size_t> part, MediaReply reply) = 0;
   // Whether retention must leave the recording alone, from now on; kept in its journal. Errors: not_found,
   // conflict (its journal is in use), io.
   virtual void protect(std::string recording_id, archive::Protection protection, ProtectReply reply) = 0;

@@ -38,18 +38,9 @@ HttpResponse bad_mint_id(std::string_view given) {
                         "mint_id");
 }
 
-HttpResponse unknown_recording(std::string_view mint_id) {
-  return json_response(404, {{"success", false},
-                             {"mint_id", mint_id},
-                             {"state", "stopped"},
-                             {"error", "no recording of this mint id is known"}});
-}
-
-HttpResponse not_followed(std::string_view mint_id) {
-  return json_response(404,
-                       {{"success", false},
-                        {"mint_id", mint_id},
-                        {"error", "this stream is not followed; POST /api/follow/{mint_id} to follow it"}});
+std::string_view query_of(const IncomingRequest& request) {
+  const std::string_view target = request.target;
+  return target.substr(std::min(request.path().size() + 1, target.size()));
 }
 
 // What a POST with a body must be like; nullopt: all right.
@@ -93,7 +84,7 @@ struct Router::Line {
   Route route;
   void (Router::*handle)(const Call& call, HttpReply reply);
 };
-const std::array<Router::Line, 26> Router::lines{{
+const std::array<Router::Line, 27> Router::lines{{
     {{"POST", "/api/recording/start/{mint_id}", Access::api_token, Query::refused, Body::json},
      &Router::start},
     {{"POST", "/api/recording/start", Access::api_token, Query::refused, Body::json}, &Router::start},
@@ -109,6 +100,7 @@ const std::array<Router::Line, 26> Router::lines{{
     {{"GET", "/api/recording/active"}, &Router::active},
     {{"GET", "/api/recording/formats"}, &Router::formats},
     {{"GET", "/api/recordings", Access::api_token, Query::accepted}, &Router::recordings},
+    {{"GET", "/api/recordings/{recording_id}/media", Access::api_token, Query::accepted}, &Router::media},
     {{"PUT", "/api/recordings/{recording_id}/protection"}, &Router::protect},
     {{"DELETE", "/api/recordings/{recording_id}/protection"}, &Router::protect},
     {{"GET", "/api/follow"}, &Router::follows},
@@ -336,14 +328,21 @@ void Router::active(const Call&, HttpReply reply) {
 }
 
 void Router::recordings(const Call& call, HttpReply reply) {
-  const std::string_view target = call.request.target;
-  const std::string_view query = target.substr(std::min(call.request.path().size() + 1, target.size()));
-  auto parsed = parse_recordings_query(query);
+  auto parsed = parse_recordings_query(query_of(call.request));
   if (!parsed) return reply(error_response(parsed.error()));
   recorder_.recordings(std::move(*parsed), [reply = std::move(reply)](Result<archive::Page> page) mutable {
     if (!page) return reply(error_response(page.error()));
     reply(json_response(200, to_json(*page)));
   });
+}
+
+void Router::media(const Call& call, HttpReply reply) {
+  const auto part = parse_media_query(query_of(call.request));
+  if (!part) return reply(error_response(part.error()));
+  recorder_.media(call.recording_id, *part,
+                  [request = call.request, reply = std::move(reply)](Result<MediaFile> file) mutable {
+                    reply(file ? media_response(request, *file) : error_response(file.error()));
+                  });
 }
 
 void Router::protect(const Call& call, HttpReply reply) {

@@ -46,7 +46,7 @@ class Router {
     std::string_view session_id;
   };
   struct Line;
-  static const std::array<Line, 26> lines;
+  static const std::array<Line, 27> lines;
 
   void route(const IncomingRequest& request, HttpReply reply);
   void serve(const Line& line, const IncomingRequest& request, HttpReply reply);
@@ -62,6 +62,7 @@ class Router {
   void active(const Call& call, HttpReply reply);
   void formats(const Call& call, HttpReply reply);
   void recordings(const Call& call, HttpReply reply);
+  void media(const Call& call, HttpReply reply);
   void protect(const Call& call, HttpReply reply);
   void follow(const Call& call, HttpReply reply);
   void followed(const Call& call, HttpReply reply);

@@ -102,6 +102,11 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
     last_query = std::move(query);
     reply(std::move(page));
   }
+  void media(std::string recording_id, std::optional<std::size_t> part, MediaReply reply) override {
+    if (recording_id != "r") return reply(fail(ErrorCode::not_found, "no recording {}", recording_id));
+    reply(MediaFile{"r.ts", "mpegts", 100 * part.value_or(1),
+                    [](std::uint64_t, std::uint64_t) -> std::shared_ptr<HttpBody> { return nullptr; }});
+  }
   void protect(std::string recording_id, archive::Protection protection, ProtectReply reply) override {
     if (failure) return reply(std::unexpected(*failure));
     protections[recording_id] = protection;

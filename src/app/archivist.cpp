@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "journal/append.hpp"
+#include "storage/file_range.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -73,6 +74,36 @@ void Archivist::protect(std::string recording_id, archive::Protection protection
           reply(std::move(done));
         });
       });
+}
+
+void Archivist::find_media(std::string recording_id, std::optional<std::size_t> part,
+                           api::Recorder::MediaReply reply) {
+  run_on(
+      thread_, control_,
+      [this, recording_id = std::move(recording_id), part] { return find_media(recording_id, part); },
+      std::move(reply));
+}
+
+Result<api::MediaFile> Archivist::find_media(const std::string& recording_id,
+                                             std::optional<std::size_t> part) {
+  const auto found = catalog_.find(recording_id, io::read_wall_clock());
+  if (!found) return std::unexpected(found.error());
+  const auto& parts = found->front().parts;
+  if (!part && parts.size() > 1) {
+    return fail(ErrorCode::conflict, "{} has {} parts: add ?part=N, 1 to {}", recording_id, parts.size(),
+                parts.size());
+  }
+  const std::size_t index = part.value_or(1) - 1;
+  if (index >= parts.size()) return fail(ErrorCode::not_found, "{} has {} parts", recording_id, parts.size());
+  const auto file = disk_.look(parts[index].path);
+  if (!file) return std::unexpected(file.error());
+  return api::MediaFile{
+      .path = parts[index].path,
+      .format = parts[index].format,
+      .bytes = file->size,
+      .body = [&disk = disk_, path = parts[index].path](std::uint64_t from, std::uint64_t to) {
+        return std::make_shared<storage::FileRange>(disk, path, from, to);
+      }};
 }
 
 Result<void> Archivist::set_protection(const std::string& recording_id, archive::Protection protection) {

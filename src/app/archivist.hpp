@@ -31,6 +31,8 @@ class Archivist {
   void look_again();
 
   void list(archive::Query query, api::Recorder::PageReply reply);
+  // As api::Recorder::media.
+  void find_media(std::string recording_id, std::optional<std::size_t> part, api::Recorder::MediaReply reply);
   // One that nobody records. Errors: as api::Recorder::protect.
   void protect(std::string recording_id, archive::Protection protection, api::Recorder::ProtectReply reply);
 
@@ -38,6 +40,7 @@ class Archivist {
 
  private:
   void maintain();
+  Result<api::MediaFile> find_media(const std::string& recording_id, std::optional<std::size_t> part);
   Result<void> set_protection(const std::string& recording_id, archive::Protection protection);
   // What a run of retention came to; on the thread.
   api::ArchiveMetrics run_retention(const std::vector<std::string>& in_hand);

@@ -12,7 +12,7 @@
 #include "app/service.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
-#include "io/http_server.hpp"
+#include "io/http_thread.hpp"
 #include "io/signals.hpp"
 
 namespace holdfast::app {
@@ -64,9 +64,9 @@ int run_serve(const Config& config) {
 
   io::HttpServer::Options http;
   http.listen = config.listen;
-  auto server = io::HttpServer::open(
-      control.context(), http,
-      [&](const IncomingRequest& request, HttpReply reply) { router.handle(request, std::move(reply)); });
+  auto server = io::HttpThread::open(http, control, [&](const IncomingRequest& request, HttpReply reply) {
+    router.handle(request, std::move(reply));
+  });
   if (!server) return complain(server.error());
   log::info("listening on http://{}, WHIP media on UDP {}, recordings in {}", (*server)->local().to_string(),
             config.media_listen.to_string(), config.recordings);

@@ -43,6 +43,9 @@ class Service final : public api::Recorder, private control::ControlPlane::Event
   void recordings(archive::Query query, PageReply reply) override {
     archivist_.list(std::move(query), std::move(reply));
   }
+  void media(std::string recording_id, std::optional<std::size_t> part, MediaReply reply) override {
+    archivist_.find_media(std::move(recording_id), part, std::move(reply));
+  }
   void protect(std::string recording_id, archive::Protection protection, ProtectReply reply) override;
   void mark(std::string mint_id, std::string text, MarkReply reply) override {
     plane_->recordings().mark(mint_id, text, std::move(reply));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/http_body.hpp"
 #include "base/time.hpp"
 
 namespace holdfast {
@@ -31,6 +33,7 @@ struct HttpResponse {
   int status = 0;
   std::vector<HttpHeader> headers;  // names in lower case
   std::string body;
+  std::shared_ptr<HttpBody> stream = nullptr;  // of a server: in place of `body`
 
   // The first value of that name (given in lower case), or empty.
   std::string_view header(std::string_view name) const {

@@ -1,6 +1,5 @@
 #include "io/http_server.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -10,20 +9,22 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "base/bytes.hpp"
 #include "io/clock.hpp"
+#include "io/http_message.hpp"
+#include "io/http_reply.hpp"
 
 namespace holdfast::io {
 namespace {
@@ -34,7 +35,7 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 constexpr auto as_awaitable = asio::as_tuple(asio::use_awaitable);
-using Parser = http::request_parser<http::string_body>;
+using Parser = HttpParser;
 
 tcp::endpoint to_asio(const Endpoint& endpoint) {
   const auto& bytes = endpoint.address.bytes();
@@ -50,90 +51,15 @@ Endpoint from_asio(const tcp::endpoint& endpoint) {
   return {IpAddress::from_v4(bytes[0], bytes[1], bytes[2], bytes[3]), endpoint.port()};
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
+// One piece of a streamed body on its way from the readers' thread.
+struct Reading {
+  explicit Reading(const asio::any_io_executor& executor) : done(executor) {}
+  static constexpr std::size_t piece_bytes = 64 << 10;
 
-IncomingRequest to_incoming(Parser::value_type&& message, const Endpoint& remote) {
-  IncomingRequest request;
-  request.method = std::string(message.method_string());
-  request.target = std::string(message.target());
-  for (const auto& field : message) {
-    request.headers.push_back({lower_case(field.name_string()), std::string(field.value())});
-  }
-  request.body = std::move(message.body());
-  request.remote = remote;
-  return request;
-}
-
-// RFC 9112 sections 4 and 5.
-std::string response_head(const HttpResponse& response, bool keep_alive) {
-  std::string out =
-      fmt::format("HTTP/1.1 {} {}\r\n", response.status,
-                  std::string_view(http::obsolete_reason(static_cast<http::status>(response.status))));
-  for (const HttpHeader& field : response.headers) out += fmt::format("{}: {}\r\n", field.name, field.value);
-  // RFC 9110 section 6.6.1.
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(read_wall_clock().time_since_epoch());
-  out += fmt::format("Date: {:%a, %d %b %Y %H:%M:%S GMT}\r\n", fmt::gmtime(now.count()));
-  if (!keep_alive) out += "Connection: close\r\n";
-  // RFC 9110 section 8.6: no Content-Length in a 204.
-  if (response.status != 204) out += fmt::format("Content-Length: {}\r\n", response.body.size());
-  return out + "\r\n";
-}
-
-HttpResponse plain_error(int status, std::string_view message) {
-  return {status,
-          {{"content-type", "application/json"}},
-          fmt::format("{{\"success\":false,\"error\":\"{}\"}}\n", message)};
-}
-
-// What a request is answered that could not be read; nullopt: nobody is there to read an answer.
-std::optional<HttpResponse> answer_to(const boost::system::error_code& error) {
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-  if (error == http::error::body_limit) return plain_error(413, "the body is too large");
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return plain_error(431, "the header is too large");
-  }
-  if (error.category() == http::make_error_code(http::error::bad_version).category()) {
-    return plain_error(400, "this is not an HTTP/1.1 request");
-  }
-  return std::nullopt;
-}
-
-// One request on its way to its answer. The coroutine owns it; replies know it weakly, so that they may
-// outlive everything.
-struct Exchange {
-  explicit Exchange(const asio::any_io_executor& executor)
-      : answered(executor, asio::steady_timer::time_point::max()) {}
-  void answer(HttpResponse value) {
-    if (!response) response = std::move(value);
-    answered.cancel();
-  }
-
-  asio::steady_timer answered;  // never expires: cancelled when there is a response, or when all is over
-  std::optional<HttpResponse> response;
-};
-
-class PendingReply {
- public:
-  explicit PendingReply(std::weak_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
-  PendingReply(PendingReply&&) = default;
-  PendingReply& operator=(PendingReply&&) = delete;
-  ~PendingReply() {  // NOLINT(bugprone-exception-escape): without memory for an answer, the process ends
-    if (const auto exchange = exchange_.lock())
-      exchange->answer(plain_error(503, "the service is shutting down"));
-  }
-  void operator()(HttpResponse response) {
-    if (const auto exchange = exchange_.lock()) exchange->answer(std::move(response));
-    exchange_.reset();
-  }
-
- private:
-  std::weak_ptr<Exchange> exchange_;
+  std::shared_ptr<HttpBody> body;
+  ByteVector buffer = ByteVector(piece_bytes);
+  asio::steady_timer done;
+  std::optional<Result<HttpBody::Piece>> piece;
 };
 
 enum class Phase : unsigned char { idle, busy };
@@ -146,6 +72,7 @@ struct Connection {
   beast::flat_buffer buffer;
   Endpoint remote;
   Phase phase = Phase::busy;
+  Instant idle_since{};
   std::shared_ptr<Exchange> exchange;
 };
 
@@ -153,8 +80,12 @@ struct Connection {
 
 class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& context, Options options, HttpHandler handler)
-      : options_(options), handler_(std::move(handler)), acceptor_(context), pause_(context) {}
+  Impl(asio::io_context& context, Executor& readers, Options options, HttpHandler handler)
+      : options_(options),
+        handler_(std::move(handler)),
+        readers_(readers),
+        acceptor_(context),
+        pause_(context) {}
 
   Result<void> listen() {
     const tcp::endpoint endpoint = to_asio(options_.listen);
@@ -210,14 +141,19 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<std::optional<HttpResponse>> ask_handler(Connection& connection, Parser& parser);
   asio::awaitable<bool> write(Connection& connection, HttpResponse response, bool keep_alive,
                               bool header_only);
+  asio::awaitable<bool> write_stream(Connection& connection, std::shared_ptr<HttpBody> body);
+  asio::awaitable<Result<HttpBody::Piece>> read_piece(std::shared_ptr<Reading> reading);
   asio::awaitable<void> linger(Connection& connection);
+  bool make_room();
 
   const Options options_;
   HttpHandler handler_;
+  Executor& readers_;
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   Endpoint local_;
   std::set<Connection*> connections_;
+  std::size_t streams_ = 0;
   bool stopping_ = false;
 };
 
@@ -231,10 +167,23 @@ asio::awaitable<void> HttpServer::Impl::accept(std::shared_ptr<Impl> self) {
       co_await self->pause_.async_wait(as_awaitable);
       continue;
     }
-    // Over the limit: dropping the socket closes it.
-    if (self->connections_.size() >= self->options_.max_connections) continue;
+    // Dropping the socket closes it.
+    if (self->connections_.size() >= self->options_.max_connections && !self->make_room()) continue;
     asio::co_spawn(self->acceptor_.get_executor(), serve(self, std::move(socket)), asio::detached);
   }
+}
+
+// Whoever only holds a connection open must not keep others out.
+bool HttpServer::Impl::make_room() {
+  Connection* idlest = nullptr;
+  for (Connection* connection : connections_) {
+    if (connection->phase != Phase::idle) continue;
+    if (idlest == nullptr || connection->idle_since < idlest->idle_since) idlest = connection;
+  }
+  if (idlest == nullptr) return false;
+  idlest->phase = Phase::busy;  // it closes, and cannot make room twice
+  idlest->stream.close();
+  return true;
 }
 
 asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, tcp::socket socket) {
@@ -274,6 +223,7 @@ asio::awaitable<boost::system::error_code> HttpServer::Impl::send(Connection& co
 asio::awaitable<bool> HttpServer::Impl::wait_for_bytes(Connection& connection, Duration timeout) {
   if (connection.buffer.size() != 0) co_return true;
   connection.phase = Phase::idle;
+  connection.idle_since = read_monotonic_clock();
   connection.stream.expires_after(timeout);
   const auto error = co_await receive(connection);
   connection.phase = Phase::busy;
@@ -350,11 +300,64 @@ asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::ask_handler(Conne
 
 asio::awaitable<bool> HttpServer::Impl::write(Connection& connection, HttpResponse response, bool keep_alive,
                                               bool header_only) {
-  connection.stream.expires_after(options_.transfer_timeout);
+  if (response.stream && !header_only && streams_ >= options_.max_streams) {
+    response = plain_error(503, "too many downloads are in progress; try again later");
+    response.headers.push_back({"Retry-After", "10"});
+  }
+  const bool streams = response.stream && !header_only;
   const bool without_body = header_only || response.status == 204;
+  connection.stream.expires_after(options_.transfer_timeout);
   const auto error = co_await send(connection, response_head(response, keep_alive),
                                    without_body ? std::string_view() : std::string_view(response.body));
-  co_return !error;
+  if (error || !streams) co_return !error;
+  ++streams_;
+  const bool sent = co_await write_stream(connection, std::move(response.stream));
+  --streams_;
+  co_return sent;
+}
+
+// Whether all of the body was sent.
+asio::awaitable<bool> HttpServer::Impl::write_stream(Connection& connection, std::shared_ptr<HttpBody> body) {
+  constexpr auto ask_again = std::chrono::milliseconds(100);
+  const bool chunked = !body->size();
+  const auto reading = std::make_shared<Reading>(connection.stream.get_executor());
+  reading->body = std::move(body);
+  while (!stopping_) {
+    const auto piece = co_await read_piece(reading);
+    if (!piece) co_return false;
+    const std::string_view bytes = as_text(Bytes(reading->buffer).first(piece->bytes));
+    const bool is_end = piece->next == HttpBody::Piece::Next::end;
+    // RFC 9112 section 7.1; a chunk of no bytes would be the end.
+    const std::string head = chunked && !bytes.empty() ? fmt::format("{:x}\r\n", bytes.size()) : "";
+    const std::string tail =
+        !chunked ? "" : std::string(bytes.empty() ? "" : "\r\n") + (is_end ? "0\r\n\r\n" : "");
+    connection.stream.expires_after(options_.stall_timeout);
+    boost::system::error_code error;
+    if (!head.empty() || !bytes.empty()) error = co_await send(connection, head, bytes);
+    if (!error && !tail.empty()) error = co_await send(connection, tail, {});
+    if (error) co_return false;
+    if (is_end) co_return true;
+    if (piece->next == HttpBody::Piece::Next::wait) {
+      reading->done.expires_after(ask_again);
+      co_await reading->done.async_wait(as_awaitable);
+    }
+  }
+  co_return false;
+}
+
+asio::awaitable<Result<HttpBody::Piece>> HttpServer::Impl::read_piece(std::shared_ptr<Reading> reading) {
+  reading->piece.reset();
+  reading->done.expires_at(asio::steady_timer::time_point::max());
+  readers_.post([reading, executor = reading->done.get_executor()] {
+    auto piece = reading->body->read(reading->buffer);
+    asio::post(executor, [reading, piece = std::move(piece)]() mutable {
+      reading->piece = std::move(piece);
+      reading->done.cancel();
+    });
+  });
+  if (!reading->piece) co_await reading->done.async_wait(as_awaitable);
+  if (!reading->piece) co_return fail(ErrorCode::unavailable, "the server ends");
+  co_return std::move(*reading->piece);
 }
 
 // Lets a refused client read the answer while it still sends: closing at once would reset the connection
@@ -372,9 +375,9 @@ asio::awaitable<void> HttpServer::Impl::linger(Connection& connection) {
   }
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, Options options,
-                                                     HttpHandler handler) {
-  auto impl = std::make_shared<Impl>(context, options, std::move(handler));
+Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, Executor& readers,
+                                                     Options options, HttpHandler handler) {
+  auto impl = std::make_shared<Impl>(context, readers, options, std::move(handler));
   if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/address.hpp"
+#include "base/executor.hpp"
 #include "base/http_exchange.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -14,24 +15,29 @@ class io_context;  // NOLINT(readability-identifier-naming): its own name
 
 namespace holdfast::io {
 
-// An HTTP/1.1 server (RFC 9112) with keep-alive, on the thread of its io_context (the control thread), which
-// also calls the handler. What is no HTTP or too large is answered here (400, 413, 417, 431) and the
-// connection closed; what is too slow is closed. A reply that is dropped uncalled is answered 503.
+// An HTTP/1.1 server (RFC 9112) with keep-alive, on the thread of its io_context, which also calls the
+// handler. What is no HTTP or too large is answered here (400, 413, 417, 431) and the connection closed; what
+// is too slow is closed. A reply may come from any thread; one that is dropped uncalled is answered 503.
+// Bodies that are streamed (HttpBody) are read on `readers`.
 class HttpServer {
  public:
   struct Options {
     Endpoint listen{IpAddress::from_v4(127, 0, 0, 1), 8000};  // port 0: any; see local()
     std::size_t max_header_bytes = 16 << 10;
     std::size_t max_body_bytes = 1 << 20;
-    std::size_t max_connections = 256;                 // more are closed at once
+    // One more takes the place of the connection that is idle for the longest, or is closed at once.
+    std::size_t max_connections = 1024;
+    std::size_t max_streams = 64;                      // streamed bodies at once; more are answered 503
     Duration idle_timeout = std::chrono::seconds(75);  // between requests, on a kept-alive connection
     Duration transfer_timeout =
         std::chrono::seconds(15);  // for one request to come in, for one response to go out
+    Duration stall_timeout = std::chrono::seconds(60);  // for one piece of a streamed body to go out
   };
 
   // Listens. Errors: io, with the address and what to do.
-  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, Options options,
-                                                  HttpHandler handler);
+  // `readers` outlives the server.
+  static Result<std::unique_ptr<HttpServer>> open(boost::asio::io_context& context, Executor& readers,
+                                                  Options options, HttpHandler handler);
   // Closes everything; replies that come later go nowhere.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

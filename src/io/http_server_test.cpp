@@ -25,11 +25,12 @@ class HttpServerTest : public testing::Test {
 
   void open(HttpServer::Options options) {
     options.listen.port = 0;
-    auto opened = HttpServer::open(context_, options, [this](IncomingRequest request, HttpReply reply) {
-      requests_.push_back(std::move(request));
-      if (hold_replies_) return held_.push_back(std::move(reply));
-      reply({200, {{"content-type", "text/plain"}}, "hello"});
-    });
+    auto opened =
+        HttpServer::open(context_, readers_, options, [this](IncomingRequest request, HttpReply reply) {
+          requests_.push_back(std::move(request));
+          if (hold_replies_) return held_.push_back(std::move(reply));
+          reply({200, {{"content-type", "text/plain"}}, "hello"});
+        });
     ASSERT_TRUE(opened) << opened.error().message;
     server_ = std::move(*opened);
   }
@@ -74,6 +75,7 @@ class HttpServerTest : public testing::Test {
   std::string receive_until_closed(asio::ip::tcp::socket& socket) { return receive(socket, "\x01never"); }
 
   asio::io_context context_;
+  InlineExecutor readers_;
   std::unique_ptr<HttpServer> server_;
   std::vector<IncomingRequest> requests_;
   std::vector<HttpReply> held_;
@@ -191,16 +193,148 @@ TEST_F(HttpServerTest, a_chunked_body_too_large_is_refused) {
   EXPECT_THAT(receive_until_closed(socket), StartsWith("HTTP/1.1 413"));
 }
 
-TEST_F(HttpServerTest, connections_over_the_limit_are_closed) {
+TEST_F(HttpServerTest, over_the_limit_the_connection_that_is_idle_for_longest_makes_room) {
   server_.reset();
   open({.max_connections = 2});
   auto one = connect();
   auto two = connect();
   auto three = connect();
-  receive_until_closed(three);
+  EXPECT_EQ(receive_until_closed(one), "");
   EXPECT_EQ(server_->connections(), 2U);
-  send(two, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(receive(two, "hello"), StartsWith("HTTP/1.1 200"));
+  for (auto* each : {&two, &three}) {
+    send(*each, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(receive(*each, "hello"), StartsWith("HTTP/1.1 200"));
+  }
+}
+
+TEST_F(HttpServerTest, while_all_are_busy_connections_over_the_limit_are_closed) {
+  server_.reset();
+  open({.max_connections = 1});
+  hold_replies_ = true;
+  auto busy = connect();
+  send(busy, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto refused = connect();
+  EXPECT_EQ(receive_until_closed(refused), "");
+  held_[0]({200, {}, "answer"});
+  EXPECT_THAT(receive(busy, "answer"), StartsWith("HTTP/1.1 200"));
+}
+
+// --- Streamed bodies
+
+// Gives a text in pieces; `waits` times there is nothing yet.
+class Pieces final : public HttpBody {
+ public:
+  Pieces(std::string text, std::size_t piece, std::optional<std::uint64_t> size, int waits = 0)
+      : text_(std::move(text)), piece_(piece), size_(size), waits_(waits) {}
+  std::optional<std::uint64_t> size() const override { return size_; }
+  Result<Piece> read(MutableBytes into) override {
+    ++reads;
+    if (waits_ > 0) {
+      --waits_;
+      return Piece{0, Piece::Next::wait};
+    }
+    const std::size_t bytes = std::min({piece_, into.size(), text_.size() - given});
+    std::copy_n(text_.begin() + static_cast<std::ptrdiff_t>(given), bytes, into.begin());
+    given += bytes;
+    return Piece{bytes, given == text_.size() ? Piece::Next::end : Piece::Next::more};
+  }
+  std::size_t given = 0;
+  int reads = 0;
+
+ private:
+  const std::string text_;
+  const std::size_t piece_;
+  const std::optional<std::uint64_t> size_;
+  int waits_;
+};
+
+TEST_F(HttpServerTest, a_body_of_known_size_is_sent_in_pieces) {
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  held_[0]({200, {}, "", std::make_shared<Pieces>("one two three", 4, 13)});
+  const std::string answer = receive(socket, "three");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 13\r\n"));
+  EXPECT_THAT(answer, testing::EndsWith("\r\n\r\none two three"));
+  hold_replies_ = false;
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(receive(socket, "hello"), StartsWith("HTTP/1.1 200")) << "the connection goes on";
+}
+
+TEST_F(HttpServerTest, a_body_of_unknown_size_is_chunked_and_may_have_to_wait) {
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  held_[0]({200, {}, "", std::make_shared<Pieces>("one two", 4, std::nullopt, 1)});
+  const std::string answer = receive(socket, "0\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(answer, testing::EndsWith("\r\n\r\n4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, head_gets_the_size_and_no_body) {
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto body = std::make_shared<Pieces>("one two three", 4, 13);
+  held_[0]({200, {}, "", body});
+  EXPECT_THAT(receive(socket, "\r\n\r\n"), HasSubstr("Content-Length: 13\r\n"));
+  EXPECT_EQ(body->reads, 0);
+}
+
+TEST_F(HttpServerTest, a_client_that_takes_nothing_is_read_ahead_of_by_little_and_holds_up_nobody) {
+  constexpr std::size_t large = std::size_t{64} << 20;
+  hold_replies_ = true;
+  auto stalled = connect();
+  send(stalled, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto body = std::make_shared<Pieces>(std::string(large, 'x'), large, large);
+  held_[0]({200, {}, "", body});
+  for (int i = 0; i < 2000; ++i) run();
+  EXPECT_LT(body->given, large / 4) << "what a client does not take is not read";
+  hold_replies_ = false;
+  auto other = connect();
+  send(other, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(receive(other, "hello"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, a_client_that_stalls_for_too_long_is_closed) {
+  server_.reset();
+  open({.stall_timeout = std::chrono::milliseconds(1)});
+  hold_replies_ = true;
+  auto stalled = connect();
+  send(stalled, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  constexpr std::size_t large = std::size_t{64} << 20;
+  held_[0]({200, {}, "", std::make_shared<Pieces>(std::string(large, 'x'), large, large)});
+  for (int i = 0; i < 2000 && server_->connections() > 0; ++i) {
+    context_.restart();
+    context_.run_one_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, a_body_that_fails_ends_the_connection) {
+  class Failing final : public HttpBody {
+   public:
+    std::optional<std::uint64_t> size() const override { return 10; }
+    Result<Piece> read(MutableBytes) override { return fail(ErrorCode::io, "the disk is gone"); }
+  };
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  held_[0]({200, {}, "", std::make_shared<Failing>()});
+  EXPECT_THAT(receive_until_closed(socket), testing::EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, too_many_streams_are_refused) {
+  server_.reset();
+  open({.max_streams = 0});
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  held_[0]({200, {}, "", std::make_shared<Pieces>("one", 4, 3)});
+  const std::string answer = receive(socket, "later");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(answer, HasSubstr("Retry-After: 10\r\n"));
 }
 
 TEST_F(HttpServerTest, silence_is_not_waited_for_forever) {
@@ -226,8 +360,8 @@ TEST_F(HttpServerTest, stopping_answers_what_is_under_way_and_leaves_nothing_beh
 }
 
 TEST_F(HttpServerTest, an_address_in_use_is_said) {
-  auto second =
-      HttpServer::open(context_, {.listen = server_->local()}, [](const IncomingRequest&, HttpReply) {});
+  auto second = HttpServer::open(context_, readers_, {.listen = server_->local()},
+                                 [](const IncomingRequest&, HttpReply) {});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::io);
   EXPECT_THAT(second.error().message, HasSubstr(server_->local().to_string()));

@@ -51,7 +51,7 @@ def test_all_participants_get_a_recording_each(service, stream, livekit_server):
         return files if len(files) == 2 else None
     files = program.wait_for(both, 20, "two files")
     steadily(1, program.alive)
-    active = program.get("/api/recording/active").json
+    active = program.request("GET", "/api/recording/active").json
     assert [watch["watch_id"] for watch in active["watches"]] == [started.json["watch_id"]], active
     assert sorted(each["participant"] for each in active["recordings"]) == ["alice", "bob"], active
     again = program.start("panel", participants="all")

@@ -59,6 +59,16 @@ class Holdfast(Program):
         finally:
             connection.close()
 
+    def fetch(self, path, headers=None, timeout=30):
+        """Status, headers and bytes of what may be no text."""
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        try:
+            connection.request("GET", path, headers=headers or {})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read()
+        finally:
+            connection.close()
+
     def start(self, mint_id, **fields):
         return self.request("POST", f"/api/recording/start/{mint_id}", fields or None)
 
