@@ -106,6 +106,7 @@ Result<FollowFile::Loaded> FollowFile::load(WallTime now) {
       path_, loaded.problem, aside, loaded.follows.size());
   if (loaded.follows.empty()) return loaded;
   if (auto saved = save(loaded.follows); !saved) return std::unexpected(std::move(saved.error()));
+  owner_.release();  // the later saves are another thread's
   return loaded;
 }
 
@@ -127,6 +128,7 @@ Result<void> FollowFile::take_lock() {
 }
 
 Result<void> FollowFile::save(const std::vector<KeptFollow>& follows) {
+  owner_.check();
   const std::string fresh = path_ + ".new";
   if (auto made = disk_.make_directories(folder_); !made) return made;
   if (auto locked = take_lock(); !locked) return locked;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -44,6 +45,7 @@ class FollowFile {
   const std::string folder_;
   const std::string path_;
   std::unique_ptr<File> lock_;  // once there are follows, or were
+  ThreadOwner owner_;           // of save()
 };
 
 }  // namespace holdfast::app

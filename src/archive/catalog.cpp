@@ -93,6 +93,7 @@ void Catalog::leave_index(const Error& why) {
 
 template <typename Value>
 Result<Value> Catalog::with_index(const std::function<Result<Value>()>& act) {
+  owner_.check();
   if (!index_) open_index();
   for (int attempt = 0;; ++attempt) {
     if (!index_) return fail(ErrorCode::io, "{}: no memory for the catalog: {}", folder_, problem_);

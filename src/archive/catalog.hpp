@@ -10,6 +10,7 @@
 
 #include "archive/index.hpp"
 #include "archive/page.hpp"
+#include "base/check.hpp"
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -94,6 +95,7 @@ class Catalog {
   bool unsettled_ = true;       // the folder may have changed since, within the grain of its time
   std::map<std::string, std::unique_ptr<Unfinished>> unfinished_;
   std::atomic<bool> stopped_ = false;
+  ThreadOwner owner_;  // the first that asks
 };
 
 }  // namespace holdfast::archive

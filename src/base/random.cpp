@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/check.hpp"
+
 namespace holdfast {
 
 std::uint32_t Random::next_u32() {
@@ -18,6 +20,7 @@ std::uint64_t Random::next_u64() {
 }
 
 std::uint64_t Random::below(std::uint64_t bound) {
+  CHECK(bound > 0);
   // Values past the last whole multiple of bound would favour small results.
   const std::uint64_t excess = (UINT64_MAX % bound + 1) % bound;
   std::uint64_t value = next_u64();

@@ -75,6 +75,7 @@ std::uint8_t* PacketWriter::append_packet(ByteVector& out, std::uint8_t flags,
 }
 
 void PacketWriter::write_pes(Bytes head, Bytes payload, const UnitMarks& marks, ByteVector& out) {
+  CHECK(!head.empty() || !payload.empty());
   std::size_t adaptation = adaptation_size(marks);
   std::uint8_t flags = marks.random_access == RandomAccess::yes ? random_access_flag : 0;
   std::optional<media::Ticks> pcr = marks.pcr;
@@ -105,6 +106,7 @@ void PacketWriter::write_pes(Bytes head, Bytes payload, const UnitMarks& marks, 
 }
 
 void PacketWriter::write_section(Bytes section, ByteVector& out) {
+  CHECK(section.size() < room);
   std::uint8_t* const body = append_packet(out, unit_start, has_payload) + header_size;
   body[0] = 0;  // pointer_field
   std::copy(section.begin(), section.end(), body + 1);

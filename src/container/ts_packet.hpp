@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 #include "base/strong.hpp"
 #include "media/frame.hpp"
 
@@ -30,7 +31,7 @@ struct UnitMarks {
 // once written, and is known to be.
 class PacketWriter {
  public:
-  explicit PacketWriter(Pid pid) : pid_(pid) {}
+  explicit PacketWriter(Pid pid) : pid_(pid) { CHECK(pid.value() < 0x2000); }
 
   Pid pid() const { return pid_; }
   // A PES packet, given in two pieces so that the payload is moved once. Not empty.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 #include "control/livekit_source.hpp"
 #include "control/whip_source.hpp"
@@ -54,6 +55,7 @@ RecordingPlan ControlPlane::plan(StartRequest request, const RecordingOptions& o
 }
 
 Result<ControlPlane::Started> ControlPlane::start(const StartRequest& request) {
+  owner_.check();
   if (Recording* running = recordings_.find_active(request.mint_id)) {
     // A WHIP stream that is live but not recorded yet waits for just this.
     const bool waits = running->source() != nullptr && running->source()->whip() != nullptr &&
@@ -152,6 +154,8 @@ void ControlPlane::follow_room(Recording& recording, livekit::RoomAccess access,
 }
 
 void ControlPlane::take_over() {
+  owner_.check();
+  CHECK(!resumption_ && recordings_.empty() && watches_.empty());
   resumption_.emplace(environment_,
                       RecoveryOptions{settings_.recordings, settings_.resume, settings_.resume_limit});
   RecoveryPlan left = resumption_->take_over();
@@ -215,6 +219,7 @@ void ControlPlane::remember(Recording& recording, RunRecord::Source source) {
 }
 
 void ControlPlane::stop(std::string_view mint_id, StopReply reply) {
+  owner_.check();
   auto watch = watches_.stop(mint_id);
   if (!watch) watch = this->watch(mint_id);
   recordings_.stop(mint_id, [id = std::string(mint_id), watch = std::move(watch),
@@ -232,6 +237,8 @@ std::optional<WatchStatus> ControlPlane::watch(std::string_view mint_id) const {
 }
 
 void ControlPlane::drain(Drain drain, journal::EndReason reason, std::move_only_function<void()> drained) {
+  owner_.check();
+  CHECK(!draining_);
   draining_ = true;
   drain_ = drain;
   drained_ = std::move(drained);

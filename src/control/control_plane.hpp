@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.hpp"
 #include "control/admission_gate.hpp"
 #include "control/disk_watch.hpp"
 #include "control/recordings.hpp"
@@ -109,6 +110,7 @@ class ControlPlane final : private Recordings::Events, private RoomWatches::Even
   bool draining_ = false;
   Drain drain_ = Drain::for_good;
   std::move_only_function<void()> drained_;
+  ThreadOwner owner_;  // the control thread
 };
 
 }  // namespace holdfast::control

@@ -454,6 +454,7 @@ class Process final : private ControlPlane::Events {
     world_.clock.run_for(1s);
     kill();
   }
+  const Environment& environment() const { return environment_; }
   std::optional<recording::Status> find(const std::string& mint_id, const std::string& participant) {
     for (const recording::Status& status : plane->recordings().status(mint_id)) {
       if (status.participant == participant) return status;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.hpp"
 #include "control/environment.hpp"
 #include "control/media_source.hpp"
 #include "control/plan.hpp"
@@ -55,13 +56,19 @@ class Recording final : private SessionObserver {
   bool has_media() const { return !status_.output_paths.empty(); }
 
   // Where its media is to come from; once.
-  void attach(std::unique_ptr<MediaSource> source) { source_ = std::move(source); }
+  void attach(std::unique_ptr<MediaSource> source) {
+    CHECK(source_ == nullptr && source != nullptr);
+    source_ = std::move(source);
+  }
   MediaSource* source() { return source_.get(); }
   // Opens the session, unless it is open.
   void open(RemoteSession::Port port);
   bool is_open() const { return session_ != nullptr; }
   // open() first.
-  RemoteSession& session() { return *session_; }
+  RemoteSession& session() {
+    CHECK(is_open());
+    return *session_;
+  }
 
   void set_participant(const std::string& identity);
   // A warning for whoever reads the status: a track that cannot be recorded.

@@ -4,6 +4,7 @@
 #include <ranges>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 #include "control/whip_source.hpp"
 #include "livekit/room.hpp"
@@ -39,6 +40,7 @@ Recordings::Recordings(const Environment& environment, Events& events, std::size
 Recordings::~Recordings() = default;
 
 Recording& Recordings::add(std::size_t worker, RecordingPlan plan) {
+  CHECK(!has(plan.session.output.recording_id));
   Recording::Owner& owner = *this;
   live_.push_back(std::make_unique<Recording>(environment_, owner, worker, std::move(plan)));
   return *live_.back();

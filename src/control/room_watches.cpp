@@ -4,6 +4,7 @@
 #include <ranges>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 #include "livekit/room.hpp"
 
@@ -28,6 +29,7 @@ RoomWatches::RoomWatches(const Environment& environment, Events& events)
 RoomWatches::~RoomWatches() = default;
 
 RoomWatch& RoomWatches::add(RecordingPlan plan, livekit::Membership::Options options) {
+  CHECK(!has(plan.session.output.recording_id));
   RoomWatch::Owner& owner = *this;
   live_.push_back(std::make_unique<RoomWatch>(environment_, owner, std::move(plan), std::move(options)));
   return *live_.back();

@@ -65,6 +65,7 @@ RunRecords::RunRecords(Disk& disk, const std::string& recordings)
     : disk_(disk), folder_(storage::folder_prefix(recordings) + ".holdfast/running") {}
 
 Result<RunRecords::Lock> RunRecords::save(const RunRecord& record) {
+  saver_.check();
   if (auto made = disk_.make_directories(folder_); !made) return std::unexpected(std::move(made.error()));
   if (auto closed = disk_.make_private(folder_); !closed) return std::unexpected(std::move(closed.error()));
   auto file = disk_.create(path(record.recording_id));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "control/start_request.hpp"
@@ -54,6 +55,7 @@ class RunRecords {
 
   Disk& disk_;
   const std::string folder_;
+  ThreadOwner saver_;  // of save()
 };
 
 }  // namespace holdfast::control

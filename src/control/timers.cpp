@@ -1,5 +1,7 @@
 #include "control/timers.hpp"
 
+#include "base/check.hpp"
+
 namespace holdfast::control {
 
 void Timers::handle_timeout(Instant now) {
@@ -18,6 +20,7 @@ void Timers::handle_timeout(Instant now) {
 }
 
 void Timer::start(Instant at, Executor::Job job) {
+  CHECK(job != nullptr);
   cancel();
   key_ = {at, ++timers_.started_};
   job_ = std::move(job);

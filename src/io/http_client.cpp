@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/check.hpp"
+
 namespace holdfast::io {
 namespace {
 
@@ -234,6 +236,7 @@ class HttpClient::Impl {
   }
 
   void start_waiting() {
+    owner_.check();
     std::vector<std::unique_ptr<Transfer>> starting;
     {
       const std::lock_guard lock(mutex_);
@@ -261,6 +264,7 @@ class HttpClient::Impl {
     }
   }
 
+  ThreadOwner owner_;  // thread_
   Multi multi_;
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;  // of the thread
   std::mutex mutex_;

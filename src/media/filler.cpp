@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
+
 namespace holdfast::media {
 
 Filler::Filler(FillRule rule, Ticks start, Ticks hold_off, Fill fill)
     : rule_(rule), hold_off_(hold_off), fill_(fill), end_(start), others_from_(start), others_to_(start) {}
 
 void Filler::handle_frame(Ticks pts, Ticks duration, Picture picture) {
+  CHECK(duration >= 0);
   // A picture stays on the screen until the next.
   end_ = std::max(end_, pts + std::max(duration, rule_.every - rule_.length));
   filling_ = false;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/check.hpp"
+
 namespace holdfast::media {
 namespace {
 
@@ -114,6 +116,7 @@ Ticks TrackClock::MinimumOffset::value() const {
 }
 
 TrackClock::TrackClock(Timeline& timeline, int clock_rate) : timeline_(timeline), clock_rate_(clock_rate) {
+  CHECK(clock_rate > 0);
   timeline_.tracks_.push_back(this);
   reorder_.reserve(max_reorder_depth + 1);
 }

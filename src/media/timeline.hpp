@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/time.hpp"
 #include "media/frame.hpp"
 
@@ -22,6 +23,7 @@ class Timeline {
   static constexpr Ticks first_pts = ticks_per_second;
 
   Timeline() = default;
+  ~Timeline() { CHECK(tracks_.empty()); }
   Timeline(const Timeline&) = delete;
   Timeline& operator=(const Timeline&) = delete;
 
@@ -34,7 +36,10 @@ class Timeline {
   bool started() const { return origin_.has_value(); }
   // Media time at an instant; started() only. What is stamped lies at most 300 ms ahead of its arrival (see
   // TrackClock).
-  Ticks at(Instant instant) const { return first_pts + to_ticks(instant - *origin_); }
+  Ticks at(Instant instant) const {
+    CHECK(started());
+    return first_pts + to_ticks(instant - *origin_);
+  }
 
  private:
   friend class TrackClock;

@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "base/check.hpp"
+
 namespace holdfast::recording {
 namespace {
 
@@ -35,8 +37,10 @@ struct AacStage::Core {
   std::optional<Error> error;
   // Pool.
   std::unique_ptr<transcode::OpusToAac> transcoder;
+  ThreadOwner pool_owner;
 
   Result<void> run(const Batch& batch, Last last, Frames& frames) {
+    pool_owner.check();
     if (!transcoder) {
       auto created = transcode::OpusToAac::create();
       if (!created) return std::unexpected(created.error());

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 #include "codec/h264_bitstream.hpp"
 #include "codec/opus.hpp"
@@ -110,6 +111,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
 }
 
 void Session::reconnect(const Now& now) {
+  owner_.check();
   if (peer_) output_.note(journal::ReconnectEvent{"rejoin"}, now);
   peer::Config config;
   config.certificate = environment_.certificate;
@@ -126,6 +128,7 @@ void Session::set_detours(peer::DetourOptions detours) {
 }
 
 Result<std::string> Session::accept_offer(const Now& now, std::string_view offer) {
+  owner_.check();
   sdp::AnswerPolicy policy;
   policy.transport_cc = sdp::TransportCc::on;
   auto answer = peer_->accept_offer(now.instant, offer, policy);
@@ -147,6 +150,7 @@ Result<peer::IceDescription> Session::restart_ice(const Now& now, const peer::Ic
 }
 
 void Session::announce(const Now& now, media::Kind kind, const AnnouncedTrack* track) {
+  owner_.check();
   Slot& slot = this->slot(kind);
   slot.signalled = true;
   const bool was_muted = slot.track.muted;
@@ -207,6 +211,7 @@ Track* Session::find_track(const rtp::Packet& packet, Instant now) {
 }
 
 void Session::handle_datagram(Instant arrival, const Endpoint& from, MutableBytes datagram, Outbox& outbox) {
+  owner_.check();
   if (!finishing_) peer_->handle_datagram(arrival, from, datagram, outbox, *this);
 }
 
@@ -376,6 +381,7 @@ void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
 }
 
 void Session::handle_tick(const Now& now, Outbox& outbox) {
+  owner_.check();
   now_ = now;
   if (!finishing_) {
     if (peer_->deadline() <= now.instant) peer_->handle_timeout(now.instant, outbox, *this);
@@ -502,6 +508,8 @@ void Session::note_losses(media::Kind kind, const Now& now) {
 }
 
 void Session::finish(journal::EndReason reason, const Now& now, Outbox& outbox, Output::Finished finished) {
+  owner_.check();
+  CHECK(!finishing_);
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
   note_gap(gap_watch_.finish(now.instant), now);

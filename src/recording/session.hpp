@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/executor.hpp"
 #include "base/outbox.hpp"
 #include "base/random.hpp"
@@ -199,6 +200,7 @@ class Session final : private peer::Sink, private TrackOwner {
   bool limit_told_ = false;
   bool armed_;
   bool finishing_ = false;
+  ThreadOwner owner_;  // the worker's, from its first use there on
   Instant next_housekeeping_;
   Instant next_anchor_;
   Instant next_ledger_;

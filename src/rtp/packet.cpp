@@ -1,5 +1,7 @@
 #include "rtp/packet.hpp"
 
+#include "base/check.hpp"
+
 namespace holdfast::rtp {
 namespace {
 
@@ -74,6 +76,8 @@ std::optional<Bytes> Packet::extension(std::uint8_t id) const {
 }
 
 void serialize_header(const Packet& packet, MutableBytes out) {
+  CHECK(out.size() >= header_size);
+  CHECK(packet.payload_type.value() < 128);
   out[0] = version_2;
   out[1] = static_cast<std::uint8_t>((packet.marker ? 0x80 : 0) | packet.payload_type.value());
   store_u16(&out[2], packet.sequence);

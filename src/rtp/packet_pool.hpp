@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 #include "base/strong.hpp"
 #include "base/time.hpp"
 
@@ -35,12 +36,18 @@ class PacketPool {
 
   struct Release {
     PacketPool* pool = nullptr;
-    void operator()(Slot* slot) const { pool->free_.push_back(slot); }
+    void operator()(Slot* slot) const {
+      CHECK(pool->in_use() > 0);
+      pool->free_.push_back(slot);
+    }
   };
   using Handle = std::unique_ptr<Slot, Release>;
 
   // `limit` in packets of slot_bytes each.
   explicit PacketPool(std::size_t limit) : limit_(limit) {}
+  ~PacketPool() { CHECK(in_use() == 0); }
+  PacketPool(const PacketPool&) = delete;
+  PacketPool& operator=(const PacketPool&) = delete;
 
   // Null when all are taken.
   Handle acquire();

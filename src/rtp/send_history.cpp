@@ -5,6 +5,7 @@
 namespace holdfast::rtp {
 
 void SendHistory::store(Bytes packet) {
+  CHECK(packet.size() >= header_size);
   ByteVector& slot = packets_[load_u16(&packet[2]) % packets_.size()];
   slot.assign(packet.begin(), packet.end());
 }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 #include "base/strong.hpp"
 
 namespace holdfast::rtp {
@@ -13,7 +15,9 @@ namespace holdfast::rtp {
 class SendHistory {
  public:
   // `capacity` in packets: a power of two, at most 32,768.
-  explicit SendHistory(std::size_t capacity) : packets_(capacity) {}
+  explicit SendHistory(std::size_t capacity) : packets_(capacity) {
+    CHECK(std::has_single_bit(capacity) && capacity <= 32'768);
+  }
 
   // A whole plain RTP packet (at least a header). Replaces the one `capacity` sequence numbers before.
   void store(Bytes packet);

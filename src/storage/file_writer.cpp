@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/crc32c.hpp"
 
 namespace holdfast::storage {
@@ -177,6 +178,7 @@ struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   std::uint64_t synced_to = 0;
   std::optional<Error> error;
   Counters counters;
+  ThreadOwner worker_owner;
 };
 
 // Takes from the budget what came into the buffer since.
@@ -341,6 +343,7 @@ ByteVector& FileWriter::buffer() {
 
 void FileWriter::commit(Instant now) {
   Core& core = *core_;
+  core.worker_owner.check();
   if (core.ended || core.filling.empty()) return;
   core.account();
   if (!core.committed) core.committed = now;
@@ -353,6 +356,7 @@ void FileWriter::put_back() {
 
 void FileWriter::close(Instant now, Closed closed) {
   const auto core = core_;  // the callback may destroy us
+  CHECK(!core->closing);
   core->closed = std::move(closed);
   if (core->ended) {
     core->context.worker.post([core] {

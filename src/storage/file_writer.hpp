@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 #include "base/disk.hpp"
 #include "base/executor.hpp"
 #include "base/result.hpp"
@@ -24,7 +25,7 @@ class WriteBudget {
  public:
   explicit WriteBudget(std::size_t limit = std::size_t{512} << 20) : limit_(limit) {}
   void take(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
-  void give_back(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  void give_back(std::size_t bytes) { CHECK(used_.fetch_sub(bytes, std::memory_order_relaxed) >= bytes); }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   bool has_room(std::size_t bytes) const { return used() + bytes <= limit_; }
 

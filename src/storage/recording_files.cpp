@@ -51,6 +51,7 @@ RecordingFiles::RecordingFiles(const StorageContext& context, std::string direct
 
 void RecordingFiles::open_part(std::string_view extension, std::string_view format,
                                journal::PartReason reason, const Now& now, media::Ticks pts) {
+  CHECK(!closing_);
   if (part_) finish_part(now.instant);
   const int number = ++parts_;
   const std::string name = part_name(base_, number, extension);
@@ -66,6 +67,8 @@ void RecordingFiles::open_part(std::string_view extension, std::string_view form
 }
 
 bool RecordingFiles::note(journal::Event event, const Now& now, media::Ticks pts) {
+  // The start comes first; the disk may not have taken it.
+  CHECK(journal_lines_ > 0 || left_out_ > 0 || std::holds_alternative<journal::StartEvent>(event));
   now_ = now;
   pts_ = pts;
   if (!journal_->accepts(journal_line_room)) {
@@ -123,6 +126,7 @@ void RecordingFiles::journal_synced(const SyncRange& range, const Result<void>& 
 }
 
 void RecordingFiles::close(journal::EndEvent end, const Now& now, media::Ticks pts, Closed closed) {
+  CHECK(!closing_);
   closing_ = Closing{end, now.wall, pts, std::move(closed)};
   if (part_) {
     finish_part(now.instant);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/time.hpp"
 #include "journal/events.hpp"
 #include "storage/file_writer.hpp"
@@ -43,9 +44,9 @@ class RecordingFiles {
                  const Now& now, media::Ticks pts);
 
   // The open part: as in FileWriter. open_part() first.
-  bool accepts(std::size_t bytes) const { return part_->accepts(bytes); }
-  ByteVector& buffer() { return part_->buffer(); }
-  void commit(Instant now) { part_->commit(now); }
+  bool accepts(std::size_t bytes) const { return part().accepts(bytes); }
+  ByteVector& buffer() { return part().buffer(); }
+  void commit(Instant now) { part().commit(now); }
 
   // Adds to the journal. False: a full journal (4 MB wait for the disk) leaves out anything but the end, and
   // counts it.
@@ -81,6 +82,10 @@ class RecordingFiles {
   std::uint64_t journal_entries_left_out() const { return left_out_; }
 
  private:
+  FileWriter& part() const {
+    CHECK(part_ != nullptr);
+    return *part_;
+  }
   void part_synced(int number, const SyncRange& range, const Result<void>& result);
   void journal_synced(const SyncRange& range, const Result<void>& result);
   void finish_part(Instant now);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
+
 namespace holdfast::storage {
 namespace {
 
@@ -33,6 +35,7 @@ struct Syncer::Core : std::enable_shared_from_this<Core> {
   std::vector<std::shared_ptr<Syncable>> dirty;
   Instant next_round = never;
   bool busy = false;
+  ThreadOwner syncs_owner;  // of a round's syncs
 };
 
 void Syncer::Core::begin_round() {
@@ -52,6 +55,7 @@ void Syncer::Core::begin_round() {
 void Syncer::Core::take_snapshots(std::vector<Entry> entries) {
   for (Entry& entry : entries) entry.snapshot = entry.owner->take_snapshot();
   threads.syncs.post([core = shared_from_this(), entries = std::move(entries)]() mutable {
+    core->syncs_owner.check();
     const auto none = std::ranges::stable_partition(
         entries, [](const Entry& entry) { return entry.snapshot.file != nullptr; });
     std::vector<Entry> idle(std::make_move_iterator(none.begin()), std::make_move_iterator(none.end()));
@@ -80,6 +84,7 @@ Syncer::Syncer(const Threads& threads, Duration interval, std::function<Instant(
 Syncer::~Syncer() = default;
 
 void Syncer::add(std::shared_ptr<Syncable> file) {
+  CHECK(file != nullptr);
   Core& core = *core_;
   if (core.interval == Duration::zero()) return;
   if (core.dirty.empty()) core.next_round = core.now() + core.interval;

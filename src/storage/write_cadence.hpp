@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.hpp"
 #include "base/time.hpp"
 
 namespace holdfast::storage {
@@ -16,7 +17,10 @@ class WriteCadence {
   static constexpr Duration longest = std::chrono::milliseconds(40);
 
   void open() { ++files_; }
-  void close() { --files_; }
+  void close() {
+    CHECK(files_ > 0);
+    --files_;
+  }
   // Between two writes to one file.
   Duration interval() const { return std::min(longest, files_ * share); }
 
