@@ -50,7 +50,7 @@ TEST(Arguments, serve_takes_every_setting_as_a_flag) {
                               "b"});
   ASSERT_TRUE(command) << command.error().message;
   const Config& config = std::get<ServeCommand>(*command).config;
-  EXPECT_EQ(config.listen.port, 9000);
+  EXPECT_EQ(config.listen.endpoint.port, 9000);
   EXPECT_EQ(config.recordings, "/r");
   EXPECT_EQ(config.livekit_room, "r-{mint_id}");
   EXPECT_EQ(config.recording.audio, recording::AudioMode::copy);

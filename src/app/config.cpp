@@ -150,11 +150,14 @@ Result<void> validate(const Config& config) {
   };
   const bool endpoint = !config.token_endpoint.url.empty();
   const Rule rules[] = {
-      {!config.listen.address.is_loopback() && config.api_token.empty() && !config.insecure,
+      {config.listen.socket_path.empty() && !config.listen.endpoint.address.is_loopback() &&
+           config.api_token.empty() && !config.insecure,
        "listen: other machines can reach this address; set api_token, or set --insecure if anyone may "
        "record"},
       {bad_secret(config.api_token), "api_token: must be visible ASCII characters"},
       {bad_secret(config.whip_token), "whip_token: must be visible ASCII characters"},
+      {config.tls_certificate_file.empty() != config.tls_key_file.empty(),
+       "tls_certificate_file and tls_key_file: set both or neither"},
       {config.recordings.empty(), "recordings: must name a folder"},
       {!config.livekit_url.empty() &&
            !has_scheme(config.livekit_url, {"ws://", "wss://", "http://", "https://"}),

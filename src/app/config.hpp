@@ -26,7 +26,7 @@ namespace holdfast::app {
 // Every setting of the program, with its default. docs/configuration.md describes them; settings() lists
 // them.
 struct Config {
-  Endpoint listen{IpAddress::from_v4(127, 0, 0, 1), 8000};
+  ListenAddress listen{{IpAddress::from_v4(127, 0, 0, 1), 8000}};
   std::string recordings = "recordings";
 
   std::string livekit_url;  // ws, wss, http or https; empty: WHIP only, or the request brings it
@@ -59,6 +59,8 @@ struct Config {
 
   bool resume = true;  // recordings that another process left
 
+  std::string tls_certificate_file;  // with tls_key_file; empty: plain HTTP
+  std::string tls_key_file;
   std::string api_token;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;

@@ -97,7 +97,8 @@ TEST(Config, a_bad_value_is_an_error_that_names_source_key_and_rule) {
   EXPECT_EQ(error_of(environment({{"HOLDFAST_FORMAT", "avi"}})),
             "environment HOLDFAST_FORMAT: format must be mpegts, mp4 or mkv");
   EXPECT_EQ(error_of(flag("listen", "8000")),
-            "--listen: listen must be ADDRESS:PORT such as 127.0.0.1:8000 or [::1]:8000");
+            "--listen: listen must be ADDRESS:PORT such as 127.0.0.1:8000 or [::1]:8000, or unix:PATH of at "
+            "most 107 bytes");
   EXPECT_THAT(error_of(file("listen = [\"127.0.0.1:1\"]\n")), HasSubstr("must be a string"));
   EXPECT_THAT(error_of(file("listen = { a = 1 }\n")), HasSubstr("must be a string"));
   EXPECT_THAT(error_of(file("a = = 1\n")), HasSubstr("holdfast.toml:1: "));
@@ -108,6 +109,9 @@ TEST(Config, an_address_that_others_can_reach_needs_a_token_or_the_word_insecure
   EXPECT_THAT(error_of(flag("listen", "[::]:8000")), HasSubstr("api_token"));
   EXPECT_EQ(error_of(flag("listen", "[::1]:8000")), "no error");
   EXPECT_EQ(error_of(flag("listen", "127.1.2.3:8000")), "no error");
+  EXPECT_EQ(error_of(flag("listen", "unix:/run/holdfast.sock")), "no error");
+  EXPECT_THAT(error_of(flag("listen", "unix:")), HasSubstr("unix:PATH"));
+  EXPECT_THAT(error_of(flag("listen", "unix:/" + std::string(107, 'x'))), HasSubstr("at most 107 bytes"));
   EXPECT_EQ(error_of({.flags = {{"listen", {"0.0.0.0:8000"}}, {"api_token", {"secret"}}}}), "no error");
   EXPECT_EQ(error_of({.flags = {{"listen", {"0.0.0.0:8000"}}, {"insecure", {"true"}}}}), "no error");
 }
@@ -116,6 +120,7 @@ TEST(Config, settings_that_contradict_each_other_are_refused) {
   EXPECT_THAT(error_of(flag("livekit_api_key", "k")), HasSubstr("livekit_api_secret"));
   EXPECT_THAT(error_of(flag("livekit_url", "ftp://x")), HasSubstr("livekit_url"));
   EXPECT_THAT(error_of(flag("api_token", "two words")), HasSubstr("api_token"));
+  EXPECT_THAT(error_of(flag("tls_key_file", "key.pem")), HasSubstr("set both or neither"));
   EXPECT_THAT(error_of(flag("token_endpoint.url", "https://x/")), HasSubstr("url_pointer"));
   EXPECT_THAT(error_of(flag("recovery_window", "11s")), HasSubstr("recovery_window"));
   EXPECT_THAT(error_of(flag("gap_limit", "500ms")), HasSubstr("or 0"));

@@ -38,10 +38,25 @@ api::Router::Options router_options(const Config& config) {
   return options;
 }
 
+std::string_view url_scheme(const Config& config) {
+  if (!config.listen.socket_path.empty()) return "";
+  return config.tls_certificate_file.empty() ? "http://" : "https://";
+}
+
+// What cannot be read changes nothing: connections get the certificate of before.
+void reload_certificate(const Config& config, io::HttpThread& server) {
+  if (config.tls_certificate_file.empty())
+    return log::info("SIGHUP: tls_certificate_file is not set, so there is nothing to read again");
+  auto tls = io::server_tls_context(config.tls_certificate_file, config.tls_key_file);
+  if (!tls) return log::error("SIGHUP: {}; the former certificate stays in use", tls.error().message);
+  server.set_tls(std::move(*tls));
+  log::info("SIGHUP: read the certificate in {} again", config.tls_certificate_file);
+}
+
 }  // namespace
 
 int run_serve(const Config& config) {
-  io::StopSignals signals;
+  io::StopSignals signals(io::StopSignals::Hangup::is_waited_for);
   io::ControlLoop control;  // outlives the workers, which report to it
   auto media = MediaThreads::start({config.workers, config.turn_ca_file, config.sync_interval});
   if (!media) return complain(media.error());
@@ -64,19 +79,26 @@ int run_serve(const Config& config) {
 
   io::HttpServer::Options http;
   http.listen = config.listen;
+  const bool has_tls = !config.tls_certificate_file.empty();
+  if (has_tls) {
+    auto tls = io::server_tls_context(config.tls_certificate_file, config.tls_key_file);
+    if (!tls) return complain(tls.error());
+    http.tls = std::move(*tls);
+  }
   auto server = io::HttpThread::open(http, control, [&](const IncomingRequest& request, HttpReply reply) {
     router.handle(request, std::move(reply));
   });
   if (!server) return complain(server.error());
-  log::info("listening on http://{}, WHIP media on UDP {}, recordings in {}", (*server)->local().to_string(),
-            config.media_listen.to_string(), config.recordings);
+  log::info("listening on {}{}, WHIP media on UDP {}, recordings in {}", url_scheme(config),
+            (*server)->local().to_string(), config.media_listen.to_string(), config.recordings);
 
   control.post([&] {
     (*service)->take_over();
     (*service)->keep_archive();
   });
   std::thread control_thread([&] { control.run(); });
-  const std::optional<int> signal = signals.wait_until(never);
+  std::optional<int> signal = signals.wait_until(never);
+  for (; signal == SIGHUP; signal = signals.wait_until(never)) reload_certificate(config, **server);
   signals.exit_on_next();
   log::info("stopping: completing all files");
   std::promise<void> drained;

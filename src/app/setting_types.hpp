@@ -29,6 +29,19 @@ struct OptionType<Endpoint> {
 };
 
 template <>
+struct OptionType<ListenAddress> {
+  static constexpr std::string_view name = "ADDRESS:PORT";
+  static std::string read(std::string_view text, ListenAddress& value) {
+    const auto parsed = ListenAddress::parse(text);
+    if (!parsed)
+      return "must be ADDRESS:PORT such as 127.0.0.1:8000 or [::1]:8000, or unix:PATH of at most 107 bytes";
+    value = *parsed;
+    return {};
+  }
+  static std::string write(const ListenAddress& value) { return value.to_string(); }
+};
+
+template <>
 struct OptionType<peer::TransportPolicy> {
   static constexpr std::string_view name = "all|relay";
   static std::string read(std::string_view text, peer::TransportPolicy& value) {

@@ -47,7 +47,12 @@ std::vector<Setting> make_settings() {
   using namespace std::chrono_literals;
   std::vector<Setting> table{
       make("listen", HOLDFAST_FIELD(listen),
-           "address of the API and of WHIP; an address that is not loopback needs api_token or insecure"),
+           "address of the API and of WHIP, or unix:PATH for a Unix socket; an address that is not loopback "
+           "needs "
+           "api_token or insecure"),
+      make("tls_certificate_file", HOLDFAST_FIELD(tls_certificate_file),
+           "certificate chain for HTTPS, a PEM file; read again on SIGHUP; not set: plain HTTP"),
+      make("tls_key_file", HOLDFAST_FIELD(tls_key_file), "private key of the certificate, a PEM file"),
       make("recordings", HOLDFAST_FIELD(recordings), "folder for the recordings"),
       make("livekit_url", HOLDFAST_FIELD(livekit_url), "URL of the LiveKit server, ws://... or wss://..."),
       make("livekit_api_key", HOLDFAST_FIELD(livekit_api_key),

@@ -69,6 +69,21 @@ std::string Endpoint::to_string() const {
                          : fmt::format("[{}]:{}", address.to_string(), port);
 }
 
+std::optional<ListenAddress> ListenAddress::parse(std::string_view text) {
+  constexpr std::string_view scheme = "unix:";
+  if (!text.starts_with(scheme)) {
+    const auto endpoint = Endpoint::parse(text);
+    return endpoint ? std::optional(ListenAddress{.endpoint = *endpoint}) : std::nullopt;
+  }
+  text.remove_prefix(scheme.size());
+  if (text.empty() || text.size() > max_path) return std::nullopt;
+  return ListenAddress{.socket_path = std::string(text)};
+}
+
+std::string ListenAddress::to_string() const {
+  return socket_path.empty() ? endpoint.to_string() : "unix:" + socket_path;
+}
+
 }  // namespace holdfast
 
 std::size_t std::hash<holdfast::Endpoint>::operator()(const holdfast::Endpoint& endpoint) const noexcept {

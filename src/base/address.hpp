@@ -43,6 +43,18 @@ struct Endpoint {
   auto operator<=>(const Endpoint&) const = default;
 };
 
+// Where a server of ours listens: a TCP address, or the path of a Unix socket.
+struct ListenAddress {
+  Endpoint endpoint{};
+  std::string socket_path{};  // empty: `endpoint`
+
+  // "ADDRESS:PORT" or "unix:PATH", of at most max_path bytes.
+  static constexpr std::size_t max_path = 107;
+  static std::optional<ListenAddress> parse(std::string_view text);
+  std::string to_string() const;
+  bool operator==(const ListenAddress&) const = default;
+};
+
 }  // namespace holdfast
 
 template <>

@@ -8,13 +8,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <optional>
 #include <set>
@@ -22,9 +19,12 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/check.hpp"
 #include "io/clock.hpp"
+#include "io/http_acceptor.hpp"
 #include "io/http_message.hpp"
 #include "io/http_reply.hpp"
+#include "io/http_stream.hpp"
 
 namespace holdfast::io {
 namespace {
@@ -32,24 +32,9 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
 
 constexpr auto as_awaitable = asio::as_tuple(asio::use_awaitable);
 using Parser = HttpParser;
-
-tcp::endpoint to_asio(const Endpoint& endpoint) {
-  const auto& bytes = endpoint.address.bytes();
-  if (endpoint.address.is_v4()) {
-    return {asio::ip::address_v4({bytes[12], bytes[13], bytes[14], bytes[15]}), endpoint.port};
-  }
-  return {asio::ip::address_v6(bytes), endpoint.port};
-}
-
-Endpoint from_asio(const tcp::endpoint& endpoint) {
-  if (endpoint.address().is_v6()) return {IpAddress(endpoint.address().to_v6().to_bytes()), endpoint.port()};
-  const auto bytes = endpoint.address().to_v4().to_bytes();
-  return {IpAddress::from_v4(bytes[0], bytes[1], bytes[2], bytes[3]), endpoint.port()};
-}
 
 // One piece of a streamed body on its way from the readers' thread.
 struct Reading {
@@ -66,9 +51,9 @@ enum class Phase : unsigned char { idle, busy };
 enum class Extent : unsigned char { header, message };
 
 struct Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+  Connection(HttpStream::Socket socket, const TlsContext& tls) : stream(std::move(socket), tls) {}
 
-  beast::tcp_stream stream;
+  HttpStream stream;
   beast::flat_buffer buffer;
   Endpoint remote;
   Phase phase = Phase::busy;
@@ -88,25 +73,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         pause_(context) {}
 
   Result<void> listen() {
-    const tcp::endpoint endpoint = to_asio(options_.listen);
-    boost::system::error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (!error) local_ = from_asio(acceptor_.local_endpoint(error));
-    if (error) {
-      return fail(ErrorCode::io, "cannot listen on {}: {}; choose another address with --listen",
-                  options_.listen.to_string(), error.message());
-    }
-    asio::co_spawn(acceptor_.get_executor(), accept(shared_from_this()), asio::detached);
+    if (auto listening = acceptor_.listen(options_.listen); !listening) return listening;
+    asio::co_spawn(pause_.get_executor(), accept(shared_from_this()), asio::detached);
     return {};
   }
 
   void stop() {
     stopping_ = true;
-    boost::system::error_code ignored;
-    acceptor_.close(ignored);
+    acceptor_.close();
     pause_.cancel();
     for (Connection* connection : connections_) {
       if (connection->phase == Phase::idle) connection->stream.close();
@@ -122,17 +96,15 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  Endpoint local() const { return local_; }
+  ListenAddress local() const { return acceptor_.local(); }
+  void set_tls(TlsContext tls) { options_.tls = std::move(tls); }
   std::size_t connections() const { return connections_.size(); }
 
  private:
   // Coroutines: each holds the Impl by its first argument.
   static asio::awaitable<void> accept(std::shared_ptr<Impl> self);
-  static asio::awaitable<void> serve(std::shared_ptr<Impl> self, tcp::socket socket);
-  // The only reads and writes of the socket: each of Asio's operations takes the compiler long.
+  static asio::awaitable<void> serve(std::shared_ptr<Impl> self, HttpAcceptor::Accepted accepted);
   static asio::awaitable<boost::system::error_code> receive(Connection& connection);
-  static asio::awaitable<boost::system::error_code> send(Connection& connection, std::string_view head,
-                                                         std::string_view body);
   asio::awaitable<bool> wait_for_bytes(Connection& connection, Duration timeout);
   asio::awaitable<bool> serve_one(Connection& connection);
   static asio::awaitable<boost::system::error_code> parse(Connection& connection, Parser& parser,
@@ -146,22 +118,22 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<void> linger(Connection& connection);
   bool make_room();
 
-  const Options options_;
+  Options options_;
   HttpHandler handler_;
   Executor& readers_;
-  tcp::acceptor acceptor_;
+  HttpAcceptor acceptor_;
   asio::steady_timer pause_;
-  Endpoint local_;
   std::set<Connection*> connections_;
   std::size_t streams_ = 0;
+  ThreadOwner owner_;  // the io_context's thread
   bool stopping_ = false;
 };
 
 asio::awaitable<void> HttpServer::Impl::accept(std::shared_ptr<Impl> self) {
   while (!self->stopping_) {
-    auto [error, socket] = co_await self->acceptor_.async_accept(as_awaitable);
+    auto accepted = co_await self->acceptor_.accept();
     if (self->stopping_) co_return;
-    if (error) {
+    if (!accepted) {
       // Out of descriptors, or a client that went away at once: neither is cured by asking again at once.
       self->pause_.expires_after(std::chrono::milliseconds(100));
       co_await self->pause_.async_wait(as_awaitable);
@@ -169,7 +141,7 @@ asio::awaitable<void> HttpServer::Impl::accept(std::shared_ptr<Impl> self) {
     }
     // Dropping the socket closes it.
     if (self->connections_.size() >= self->options_.max_connections && !self->make_room()) continue;
-    asio::co_spawn(self->acceptor_.get_executor(), serve(self, std::move(socket)), asio::detached);
+    asio::co_spawn(self->pause_.get_executor(), serve(self, std::move(*accepted)), asio::detached);
   }
 }
 
@@ -186,36 +158,31 @@ bool HttpServer::Impl::make_room() {
   return true;
 }
 
-asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-  Connection connection(std::move(socket));
-  boost::system::error_code error;
-  connection.remote = from_asio(connection.stream.socket().remote_endpoint(error));
-  connection.stream.socket().set_option(tcp::no_delay(true), error);
+asio::awaitable<void> HttpServer::Impl::serve(std::shared_ptr<Impl> self, HttpAcceptor::Accepted accepted) {
+  Connection connection(std::move(accepted.socket), self->options_.tls);
+  connection.remote = accepted.remote;
   self->connections_.insert(&connection);
   Duration patience = self->options_.transfer_timeout;
-  while (!self->stopping_) {
+  connection.stream.expires_after(patience);
+  self->owner_.check();
+  const auto refused = co_await connection.stream.handshake();
+  while (!refused && !self->stopping_) {
     const bool more = co_await self->wait_for_bytes(connection, patience);
     if (!more) break;
     const bool keep = co_await self->serve_one(connection);
     if (!keep) break;
     patience = self->options_.idle_timeout;
   }
+  connection.stream.expires_after(std::chrono::seconds(1));
+  if (!refused) co_await connection.stream.shut_down();
   self->connections_.erase(&connection);
 }
 
 // More bytes into the buffer; an error if there were none.
 asio::awaitable<boost::system::error_code> HttpServer::Impl::receive(Connection& connection) {
   const auto space = connection.buffer.prepare(4096);
-  const auto [error, size] = co_await connection.stream.async_read_some(space, as_awaitable);
+  const auto [error, size] = co_await connection.stream.read_some(space);
   connection.buffer.commit(size);
-  co_return error;
-}
-
-asio::awaitable<boost::system::error_code> HttpServer::Impl::send(Connection& connection,
-                                                                  std::string_view head,
-                                                                  std::string_view body) {
-  const std::array<asio::const_buffer, 2> both = {asio::buffer(head), asio::buffer(body)};
-  const auto [error, size] = co_await asio::async_write(connection.stream, both, as_awaitable);
   co_return error;
 }
 
@@ -279,7 +246,7 @@ asio::awaitable<std::optional<HttpResponse>> HttpServer::Impl::read(Connection& 
     // RFC 9110 section 10.1.1.
     if (!beast::iequals(expectation, "100-continue"))
       co_return plain_error(417, "unsupported Expect header field");
-    error = co_await send(connection, "HTTP/1.1 100 Continue\r\n\r\n", {});
+    error = co_await connection.stream.write("HTTP/1.1 100 Continue\r\n\r\n", {});
     if (error) co_return HttpResponse{};
   }
   error = co_await parse(connection, parser, Extent::message);
@@ -307,8 +274,9 @@ asio::awaitable<bool> HttpServer::Impl::write(Connection& connection, HttpRespon
   const bool streams = response.stream && !header_only;
   const bool without_body = header_only || response.status == 204;
   connection.stream.expires_after(options_.transfer_timeout);
-  const auto error = co_await send(connection, response_head(response, keep_alive),
-                                   without_body ? std::string_view() : std::string_view(response.body));
+  const auto error =
+      co_await connection.stream.write(response_head(response, keep_alive),
+                                       without_body ? std::string_view() : std::string_view(response.body));
   if (error || !streams) co_return !error;
   ++streams_;
   const bool sent = co_await write_stream(connection, std::move(response.stream));
@@ -325,6 +293,7 @@ asio::awaitable<bool> HttpServer::Impl::write_stream(Connection& connection, std
   while (!stopping_) {
     const auto piece = co_await read_piece(reading);
     if (!piece) co_return false;
+    CHECK(piece->bytes <= reading->buffer.size());
     const std::string_view bytes = as_text(Bytes(reading->buffer).first(piece->bytes));
     const bool is_end = piece->next == HttpBody::Piece::Next::end;
     // RFC 9112 section 7.1; a chunk of no bytes would be the end.
@@ -333,8 +302,8 @@ asio::awaitable<bool> HttpServer::Impl::write_stream(Connection& connection, std
         !chunked ? "" : std::string(bytes.empty() ? "" : "\r\n") + (is_end ? "0\r\n\r\n" : "");
     connection.stream.expires_after(options_.stall_timeout);
     boost::system::error_code error;
-    if (!head.empty() || !bytes.empty()) error = co_await send(connection, head, bytes);
-    if (!error && !tail.empty()) error = co_await send(connection, tail, {});
+    if (!head.empty() || !bytes.empty()) error = co_await connection.stream.write(head, bytes);
+    if (!error && !tail.empty()) error = co_await connection.stream.write(tail, {});
     if (error) co_return false;
     if (is_end) co_return true;
     if (piece->next == HttpBody::Piece::Next::wait) {
@@ -363,13 +332,11 @@ asio::awaitable<Result<HttpBody::Piece>> HttpServer::Impl::read_piece(std::share
 // Lets a refused client read the answer while it still sends: closing at once would reset the connection
 // under it (RFC 9112 section 9.6). Bounded in time and bytes.
 asio::awaitable<void> HttpServer::Impl::linger(Connection& connection) {
-  boost::system::error_code ignored;
-  connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  connection.stream.shut_down_send();
   connection.stream.expires_after(std::chrono::seconds(1));
   std::array<char, 4096> discarded;
   for (std::size_t total = 0; total < options_.max_body_bytes;) {
-    const auto [error, size] =
-        co_await connection.stream.async_read_some(asio::buffer(discarded), as_awaitable);
+    const auto [error, size] = co_await connection.stream.read_some(asio::buffer(discarded));
     if (error) break;
     total += size;
   }
@@ -385,11 +352,14 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, 
 HttpServer::~HttpServer() {  // NOLINT(bugprone-exception-escape): as above
   impl_->abandon();
 }
-Endpoint HttpServer::local() const {
+ListenAddress HttpServer::local() const {
   return impl_->local();
 }
 std::size_t HttpServer::connections() const {
   return impl_->connections();
+}
+void HttpServer::set_tls(TlsContext tls) {
+  impl_->set_tls(std::move(tls));
 }
 void HttpServer::stop() {
   impl_->stop();

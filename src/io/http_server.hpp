@@ -8,6 +8,7 @@
 #include "base/http_exchange.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/tls_context.hpp"
 
 namespace boost::asio {
 class io_context;  // NOLINT(readability-identifier-naming): its own name
@@ -22,7 +23,8 @@ namespace holdfast::io {
 class HttpServer {
  public:
   struct Options {
-    Endpoint listen{IpAddress::from_v4(127, 0, 0, 1), 8000};  // port 0: any; see local()
+    ListenAddress listen{{IpAddress::from_v4(127, 0, 0, 1), 8000}};  // port 0: any; see local()
+    TlsContext tls = nullptr;                                        // null: plain HTTP
     std::size_t max_header_bytes = 16 << 10;
     std::size_t max_body_bytes = 1 << 20;
     // One more takes the place of the connection that is idle for the longest, or is closed at once.
@@ -43,7 +45,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  Endpoint local() const;
+  ListenAddress local() const;
+  // For the connections that come from now on.
+  void set_tls(TlsContext tls);
   std::size_t connections() const;
   // No new connections; idle ones are closed; requests under way are answered, then theirs are closed as
   // well. After that nothing of the server is left in the io_context.

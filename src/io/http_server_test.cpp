@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
@@ -24,7 +26,7 @@ class HttpServerTest : public testing::Test {
   void SetUp() override { open({}); }
 
   void open(HttpServer::Options options) {
-    options.listen.port = 0;
+    options.listen.endpoint.port = 0;
     auto opened =
         HttpServer::open(context_, readers_, options, [this](IncomingRequest request, HttpReply reply) {
           requests_.push_back(std::move(request));
@@ -37,7 +39,7 @@ class HttpServerTest : public testing::Test {
 
   asio::ip::tcp::socket connect() {
     asio::ip::tcp::socket socket(context_);
-    socket.connect({asio::ip::address_v4::loopback(), server_->local().port});
+    socket.connect({asio::ip::address_v4::loopback(), server_->local().endpoint.port});
     socket.non_blocking(true);
     run();
     return socket;
@@ -219,6 +221,44 @@ TEST_F(HttpServerTest, while_all_are_busy_connections_over_the_limit_are_closed)
   EXPECT_THAT(receive(busy, "answer"), StartsWith("HTTP/1.1 200"));
 }
 
+// --- Unix sockets
+
+class UnixSocketTest : public HttpServerTest {
+ protected:
+  void SetUp() override {}
+  Result<std::unique_ptr<HttpServer>> listen() {
+    return HttpServer::open(context_, readers_, {.listen = {.socket_path = path_}},
+                            [](const IncomingRequest&, HttpReply reply) { reply({200, {}, "hello"}); });
+  }
+  const std::string path_ = testing::TempDir() + "holdfast-" + std::to_string(getpid()) + ".sock";
+};
+
+TEST_F(UnixSocketTest, requests_come_by_it_and_its_file_goes_with_the_server) {
+  auto server = listen();
+  ASSERT_TRUE(server) << server.error().message;
+  asio::local::stream_protocol::socket socket(context_);
+  socket.connect(asio::local::stream_protocol::endpoint(path_));
+  asio::write(socket, asio::buffer(std::string_view("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  run();
+  char answer[16];
+  asio::read(socket, asio::buffer(answer));
+  EXPECT_EQ(std::string_view(answer, 16), "HTTP/1.1 200 OK\r");
+  server->reset();
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+}
+
+TEST_F(UnixSocketTest, an_abandoned_file_is_replaced_and_one_in_use_is_not) {
+  {
+    asio::local::stream_protocol::acceptor killed(context_, asio::local::stream_protocol::endpoint(path_));
+  }
+  ASSERT_EQ(access(path_.c_str(), F_OK), 0);
+  auto server = listen();
+  ASSERT_TRUE(server) << server.error().message;
+  const auto second = listen();
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr(path_));
+}
+
 // --- Streamed bodies
 
 // Gives a text in pieces; `waits` times there is nothing yet.
@@ -323,6 +363,23 @@ TEST_F(HttpServerTest, a_body_that_fails_ends_the_connection) {
   send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   held_[0]({200, {}, "", std::make_shared<Failing>()});
   EXPECT_THAT(receive_until_closed(socket), testing::EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, a_body_that_claims_more_than_it_was_given_room_for_is_a_fault_of_ours) {
+  class Lying final : public HttpBody {
+   public:
+    std::optional<std::uint64_t> size() const override { return std::uint64_t{1} << 30; }
+    Result<Piece> read(MutableBytes into) override { return Piece{into.size() + 1, Piece::Next::more}; }
+  };
+  hold_replies_ = true;
+  auto socket = connect();
+  send(socket, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_DEATH(
+      {
+        held_[0]({200, {}, "", std::make_shared<Lying>()});
+        receive(socket, "never");
+      },
+      "CHECK");
 }
 
 TEST_F(HttpServerTest, too_many_streams_are_refused) {

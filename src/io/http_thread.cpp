@@ -20,7 +20,7 @@ struct HttpThread::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   StorageThread readers;
   std::unique_ptr<HttpServer> server;  // the thread's, once that runs
-  Endpoint local;
+  ListenAddress local;
   std::jthread thread;
 };
 
@@ -53,8 +53,14 @@ HttpThread::~HttpThread() {  // NOLINT(bugprone-exception-escape): without memor
   impl_->thread.join();
 }
 
-Endpoint HttpThread::local() const {
+ListenAddress HttpThread::local() const {
   return impl_->local;
+}
+
+void HttpThread::set_tls(TlsContext tls) {
+  asio::post(impl_->context, [impl = impl_.get(), tls = std::move(tls)]() mutable {
+    if (impl->server) impl->server->set_tls(std::move(tls));
+  });
 }
 
 void HttpThread::stop() {

@@ -19,7 +19,9 @@ class HttpThread {
   HttpThread(const HttpThread&) = delete;
   HttpThread& operator=(const HttpThread&) = delete;
 
-  Endpoint local() const;
+  ListenAddress local() const;
+  // As HttpServer::set_tls(). Any thread.
+  void set_tls(TlsContext tls);
   // As HttpServer::stop(). Any thread.
   void stop();
 

@@ -12,25 +12,26 @@
 namespace holdfast::io {
 namespace {
 
-sigset_t stop_signals() {
+sigset_t signals(StopSignals::Hangup hangup) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  if (hangup == StopSignals::Hangup::is_waited_for) sigaddset(&set, SIGHUP);
   return set;
 }
 
 }  // namespace
 
-StopSignals::StopSignals() {
-  const sigset_t set = stop_signals();
+StopSignals::StopSignals(Hangup hangup) : hangup_(hangup) {
+  const sigset_t set = signals(hangup_);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A peer that closes its end is an error code to us, not a signal.
   std::signal(SIGPIPE, SIG_IGN);
 }
 
 std::optional<int> StopSignals::wait_until(Instant deadline) {
-  const sigset_t set = stop_signals();
+  const sigset_t set = signals(hangup_);
   for (;;) {
     const Duration left = std::max(Duration::zero(), deadline - read_monotonic_clock());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
@@ -45,7 +46,7 @@ void StopSignals::exit_on_next() {
   action.sa_handler = [](int) { _exit(130); };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  const sigset_t set = stop_signals();
+  const sigset_t set = signals(Hangup::ends_the_program);
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 

@@ -65,6 +65,24 @@ Result<TlsContext> client_tls_context(const std::string& ca_file) {
   return made;
 }
 
+Result<TlsContext> server_tls_context(const std::string& certificate_file, const std::string& key_file) {
+  TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  if (!context) std::abort();  // out of memory
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1) {
+    return fail(ErrorCode::io, "cannot read a certificate from {}: {}", certificate_file,
+                take_openssl_error());
+  }
+  if (SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+    return fail(ErrorCode::io, "cannot read the private key from {}: {}", key_file, take_openssl_error());
+  if (SSL_CTX_check_private_key(context.get()) != 1) {
+    return fail(ErrorCode::invalid, "the private key in {} does not belong to the certificate in {}",
+                key_file, certificate_file);
+  }
+  return context;
+}
+
 std::string take_openssl_error() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();

@@ -17,6 +17,10 @@ using TlsContext = std::shared_ptr<SSL_CTX>;
 // after an hour. Reads files. Errors: io. Any thread.
 Result<TlsContext> client_tls_context(const std::string& ca_file);
 
+// What a server of TLS 1.2 or newer shows: a certificate with its chain, and its key, both PEM files. Reads
+// the files. Errors: io, invalid (no PEM, or the key is of another certificate).
+Result<TlsContext> server_tls_context(const std::string& certificate_file, const std::string& key_file);
+
 // Why OpenSSL's last call on this thread failed, for people.
 std::string take_openssl_error();
 

@@ -1,15 +1,20 @@
 """The HTTP API: right answers to right and to wrong requests, while a recording goes on."""
 import json
 import re
+import signal
 import socket
+import ssl
 import subprocess
 import time
 
 import pytest
 
 from harness import media
+from harness.certificate import self_signed
 from harness.malformed import malformed_requests
 from harness.paths import HOLDFAST, PROMTOOL, ROOT
+from harness.program import Program, free_udp_ports
+from harness.service import Holdfast
 from harness.waiting import steadily, until
 
 H264 = {"codec": "h264"}
@@ -203,3 +208,51 @@ def test_a_taken_port_is_said(folder):
                               capture_output=True, timeout=10)
     assert done.returncode != 0 and address in done.stderr + done.stdout, done
     assert time.monotonic() - begun < 5
+
+
+def shown_certificate(program):
+    return ssl.get_server_certificate((program.address, program.port))
+
+
+def test_https_with_a_certificate_that_is_renewed_without_a_restart(folder, programs, stream, livekit_server):
+    """A recording goes on while SIGHUP has the certificate read again; a bad file changes nothing."""
+    certificate, key = self_signed(folder)
+    flags = ["--tls-certificate-file", certificate, "--tls-key-file", key]
+    program = Holdfast(folder, livekit_server.url, *flags, tls=certificate)
+    programs.append(program)
+    stream("secure", **H264)
+    path = program.record("secure")
+    before = shown_certificate(program)
+    self_signed(folder)
+    program.process.send_signal(signal.SIGHUP)
+    program.wait_for(lambda: shown_certificate(program) != before, 5, "the new certificate")
+    assert program.status("secure")["state"] == "recording"
+    renewed = shown_certificate(program)
+    certificate.write_text("no certificate")
+    program.process.send_signal(signal.SIGHUP)
+    program.wait_for(lambda: "the former certificate stays in use" in program.tail(1000), 5, "an error")
+    assert shown_certificate(program) == renewed
+    program.finish("secure")
+    assert media.decode_errors(path) == []
+    with socket.create_connection((program.address, program.port)) as plain:
+        plain.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert not plain.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_unix_socket(folder, programs):
+    """With a file that a killed service left behind."""
+    path = folder / "holdfast.sock"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    command = [HOLDFAST, "serve", "--listen", f"unix:{path}", "--recordings", folder / "recordings",
+               "--media-listen", f"127.0.0.1:{free_udp_ports(2)}", "--workers", "1"]
+    program = Program(command, folder / "unix.log")
+    programs.append(program)
+    program.wait_for(lambda: "listening on unix:" in program.tail(1000), 10, "to listen")
+    answer = subprocess.run(["curl", "-sS", "--unix-socket", path, "http://localhost/api/recording/active"],
+                            capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout)["count"] == 0
+    program.process.terminate()
+    assert program.process.wait(5) == 0
+    assert not path.exists()

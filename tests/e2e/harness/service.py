@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import ssl
 
 from harness.livekit import KEY, SECRET
 from harness.paths import HOLDFAST
@@ -26,7 +27,8 @@ class Reply:
 
 
 class Holdfast(Program):
-    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None, group=None):
+    def __init__(self, folder, livekit_url=None, *flags, name="holdfast", namespace=None, port=None, group=None, tls=None):
+        self.tls = tls  # the certificate to trust, with HTTPS
         self.port, self.recordings = port or free_port(), folder / "recordings"
         self.address = namespace.far if namespace else "127.0.0.1"
         media_port = free_udp_ports(WORKERS)
@@ -41,15 +43,21 @@ class Holdfast(Program):
         self.media_ports = range(media_port, media_port + WORKERS)
         self.recordings.mkdir(exist_ok=True)
         super().__init__([*command, *flags], folder / f"{name}.log", group=group)
-        self.url = f"http://{self.address}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{self.address}:{self.port}"
         self.wait_for(self._answers, 10, "to answer")
 
     def _answers(self):
         with contextlib.suppress(OSError):
             return self.request("GET", "/health").status == 200
 
+    def _connect(self, timeout):
+        if not self.tls:
+            return http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        context = ssl.create_default_context(cafile=self.tls)
+        return http.client.HTTPSConnection(self.address, self.port, timeout=timeout, context=context)
+
     def request(self, method, path, body=None, headers=None, timeout=10):
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        connection = self._connect(timeout)
         try:
             if isinstance(body, dict):
                 body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
@@ -61,7 +69,7 @@ class Holdfast(Program):
 
     def fetch(self, path, headers=None, timeout=30):
         """Status, headers and bytes of what may be no text."""
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        connection = self._connect(timeout)
         try:
             connection.request("GET", path, headers=headers or {})
             reply = connection.getresponse()
