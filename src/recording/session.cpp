@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "codec/h264_bitstream.hpp"
 #include "codec/opus.hpp"
+#include "recording/negotiated_source.hpp"
 
 namespace holdfast::recording {
 namespace {
@@ -16,47 +17,6 @@ constexpr Duration housekeeping_interval = std::chrono::seconds(1);
 constexpr Duration anchor_interval = std::chrono::seconds(10);
 constexpr Duration ledger_interval = std::chrono::minutes(1);
 constexpr std::array both_kinds{media::Kind::audio, media::Kind::video};
-
-constexpr sdp::Kind sdp_kind(media::Kind kind) {
-  return kind == media::Kind::audio ? sdp::Kind::audio : sdp::Kind::video;
-}
-
-TrackSource make_source(const sdp::MediaSection& section, Ssrc ssrc, std::optional<Ssrc> rtx_ssrc,
-                        Nack nack) {
-  TrackSource source;
-  source.track_id = section.track_id;
-  source.ssrc = ssrc;
-  source.retransmission = nack == Nack::always ? rtp::ReceiveStream::Retransmission::nack
-                                               : rtp::ReceiveStream::Retransmission::none;
-  rtp::Rtx rtx;
-  for (const sdp::NegotiatedCodec& codec : section.codecs) {
-    if (const auto known = media::parse_codec(codec.name))
-      source.codecs.push_back({codec.payload_type, *known});
-    if (codec.rtx) rtx.types.push_back({*codec.rtx, codec.payload_type});
-    if (std::ranges::find(codec.feedback, "nack") != codec.feedback.end()) {
-      source.retransmission = rtp::ReceiveStream::Retransmission::nack;
-    }
-  }
-  const auto red = std::ranges::find(section.codecs, "red", &sdp::NegotiatedCodec::name);
-  const auto opus = std::ranges::find(section.codecs, "opus", &sdp::NegotiatedCodec::name);
-  if (red != section.codecs.end() && opus != section.codecs.end())
-    source.red = {red->payload_type, opus->payload_type};
-  if (!rtx.types.empty()) {
-    rtx.ssrc = rtx_ssrc;
-    source.rtx = std::move(rtx);
-  }
-  return source;
-}
-
-// One connection, one sequence: the m-lines agree on the id (RFC 8843 section 9.2).
-std::uint8_t transport_id(const std::vector<sdp::MediaSection>& sections) {
-  for (const sdp::MediaSection& section : sections) {
-    for (const sdp::Extension& extension : section.extensions) {
-      if (extension.uri == sdp::transport_cc_uri) return extension.id;
-    }
-  }
-  return 0;
-}
 
 // When the media of the former process ended, on our clock.
 Instant left_at(const ResumePoint& former, const Now& now) {
@@ -79,7 +39,8 @@ GapWatch make_gap_watch(const SessionOptions& options, const Now& now) {
 }  // namespace
 
 Session::Slot::Slot(const TrackOptions& track_options, Session& session)
-    : track(track_options, session.environment_.packets, session.timeline_, session) {}
+    : track(track_options, session.environment_.packets, session.timeline_, session),
+      journal(track, session.output_, session.options_.damage) {}
 
 Session::Session(SessionOptions options, SessionEnvironment environment, SessionEvents& events,
                  const Now& now)
@@ -303,7 +264,7 @@ void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arr
   frame.damage = coded.damage;
   frame.packets = coded.packets;
   frame.payload = coded.payload;
-  if (track.kind() == media::Kind::video) watch_damage(slot(track.kind()), frame);
+  if (track.kind() == media::Kind::video) slot(track.kind()).journal.watch(frame);
   if (frame.damage != media::Damage::none && options_.damage == DamageMode::drop) {
     track.drop_frame(rtp::DropCause::damaged, coded.packets);
     return;
@@ -314,51 +275,6 @@ void Session::on_frame(Track& track, const codec::CodedFrame& coded, Instant arr
       track.kind() == media::Kind::video ? output_.push_video(timed, now) : output_.push_audio(timed, now);
   settle(track, coded.packets, outcome);
   if (track.kind() == media::Kind::video && output_.needs_key_frame()) track.request_key_frame(arrival);
-}
-
-// A key frame is never damaged, so it ends the span.
-void Session::watch_damage(Slot& slot, const media::Frame& frame) {
-  if (frame.damage == media::Damage::none) {
-    if (slot.damage && frame.picture == media::Picture::key && !std::exchange(slot.damage_over, true))
-      slot.damage->to_pts = frame.pts;
-    return;
-  }
-  ++slot.frames_damaged;
-  if (!slot.damage) {
-    slot.damage = journal::DamageEvent{journal_track(slot.track.kind()), frame.pts, frame.pts, 0,
-                                       std::string(to_string(options_.damage))};
-  }
-  slot.damage->to_pts = frame.pts;
-  slot.damage_over = false;
-  ++slot.damage->frames;
-}
-
-void Session::note_damage(Slot& slot, const Now& now, bool all) {
-  if (!slot.damage || (!slot.damage_over && !all)) return;
-  if (output_.note(*slot.damage, now)) slot.damage.reset();
-}
-
-void Session::note_ledger(media::Kind kind, const Now& now) {
-  const TrackStatus track = track_status(kind);
-  const PacketCounts& packets = track.packets;
-  if (packets.expected == 0) return;
-  journal::LedgerEvent event;
-  event.track = journal_track(kind);
-  event.expected = packets.expected;
-  event.written = packets.written;
-  event.lost = packets.lost;
-  event.dropped = packets.dropped;
-  event.pending = packets.pending;
-  event.recovered_nack = packets.recovered_nack;
-  event.recovered_rtx = packets.recovered_rtx;
-  event.recovered_red = packets.recovered_red;
-  event.duplicates = packets.duplicates;
-  event.late = packets.late;
-  event.frames = track.frames;
-  event.frames_lost = track.frames_lost;
-  event.frames_damaged = track.frames_damaged;
-  event.filler_frames = track.filler_frames;
-  output_.note(event, now);
 }
 
 void Session::settle(Track& track, std::uint32_t packets, Outcome outcome) {
@@ -470,41 +386,12 @@ void Session::keep_journal(const Now& now) {
   const bool ledger_due = now.instant >= next_ledger_;
   if (ledger_due) next_ledger_ = now.instant + ledger_interval;
   for (const media::Kind kind : both_kinds) {
-    Slot& slot = this->slot(kind);
-    note_losses(kind, now);
-    note_damage(slot, now, false);
-    if (ledger_due) note_ledger(kind, now);
-    if (!anchors_due || !slot.track.last_packet()) continue;
-    if (const auto anchor = slot.track.clock().anchor()) {
-      output_.note(journal::AnchorEvent{journal_track(kind), anchor->rtp, anchor->ntp, anchor->pts}, now);
-    }
+    TrackJournal& journal = slot(kind).journal;
+    journal.note_news(now);
+    if (ledger_due) journal.note_ledger(track_status(kind), now);
+    if (anchors_due) journal.note_anchor(now);
   }
   output_.keep_journal(now);
-}
-
-void Session::note_losses(media::Kind kind, const Now& now) {
-  Slot& slot = this->slot(kind);
-  const rtp::Ledger& ledger = slot.track.ledger();
-  const int track = journal_track(kind);
-  if (const auto lost = ledger.lost() - slot.lost_noted; lost > 0) {
-    const journal::LossEvent loss{track, lost, slot.track.frames_lost() - slot.frames_lost_noted, "network"};
-    if (output_.note(loss, now)) {
-      slot.lost_noted = ledger.lost();
-      slot.frames_lost_noted = slot.track.frames_lost();
-    }
-  }
-  for (const rtp::DropCause cause : rtp::all_drop_causes) {
-    Slot::Dropped& noted = slot.dropped_noted[static_cast<std::size_t>(cause)];
-    const Slot::Dropped dropped{ledger.dropped(cause), slot.track.frames_dropped(cause)};
-    if (dropped.packets == noted.packets) continue;
-    const journal::LossEvent loss{track, dropped.packets - noted.packets, dropped.frames - noted.frames,
-                                  std::string(rtp::to_string(cause))};
-    if (output_.note(loss, now)) noted = dropped;
-  }
-  const media::Ticks stepped = slot.track.clock().counters().stepped;
-  if (stepped == slot.stepped_noted) return;
-  if (output_.note(journal::ClockStepEvent{track, stepped - slot.stepped_noted}, now))
-    slot.stepped_noted = stepped;
 }
 
 void Session::finish(journal::EndReason reason, const Now& now, Outbox& outbox, Output::Finished finished) {
@@ -516,47 +403,18 @@ void Session::finish(journal::EndReason reason, const Now& now, Outbox& outbox, 
   finishing_ = true;
   peer_->close(outbox);
   output_.drain(now, [this, reason, finished = std::move(finished)]() mutable {
-    for (const media::Kind kind : both_kinds) {
-      note_losses(kind, now_);
-      note_damage(slot(kind), now_, true);
-      note_ledger(kind, now_);
-    }
+    for (const media::Kind kind : both_kinds) slot(kind).journal.finish(track_status(kind), now_);
     output_.finish(reason, now_, std::move(finished));
   });
 }
 
 TrackStatus Session::track_status(media::Kind kind) const {
-  const Track& track = slot(kind).track;
-  TrackStatus status;
-  status.kind = kind;
-  status.muted = track.muted;
-  if (const media::TrackFormat* format = track.format()) {
-    status.codec = status.written_as = format->codec;
-    status.width = format->width;
-    status.height = format->height;
-    status.sample_rate = format->sample_rate;
-    status.channels = format->channels;
-  }
+  TrackStatus status = slot(kind).track.status();
   const bool video = kind == media::Kind::video;
   if (!video && output_.audio_mode() == AudioMode::aac) status.written_as = media::Codec::aac;
   status.frames = video ? output_.video_frames() : output_.audio_frames();
   status.filler_frames = video ? output_.video_filler_frames() : output_.audio_filler_frames();
-  status.frames_lost = track.frames_lost();
-  const rtp::Ledger& ledger = track.ledger();
-  status.frames_damaged = slot(kind).frames_damaged;
-  status.packets.expected = ledger.expected();
-  status.packets.written = ledger.written();
-  status.packets.lost = ledger.lost();
-  status.packets.dropped = ledger.dropped();
-  status.packets.pending = ledger.pending();
-  status.packets.recovered = ledger.recovered();
-  status.packets.recovered_nack = ledger.recovered(rtp::Recovery::nack);
-  status.packets.recovered_rtx = ledger.recovered(rtp::Recovery::rtx);
-  status.packets.recovered_red = ledger.recovered(rtp::Recovery::red);
-  status.packets.duplicates = ledger.duplicates();
-  status.packets.late = ledger.late();
-  for (const rtp::DropCause cause : rtp::all_drop_causes)
-    status.packets.dropped_by[static_cast<std::size_t>(cause)] = ledger.dropped(cause);
+  status.frames_damaged = slot(kind).journal.frames_damaged();
   return status;
 }
 

@@ -21,6 +21,7 @@
 #include "recording/output.hpp"
 #include "recording/status.hpp"
 #include "recording/track.hpp"
+#include "recording/track_journal.hpp"
 #include "rtp/packet_pool.hpp"
 #include "rtp/transport_feedback.hpp"
 
@@ -134,20 +135,7 @@ class Session final : private peer::Sink, private TrackOwner {
     Track track;
     std::optional<AnnouncedTrack> announced;
     bool signalled = false;  // announce() was ever called for it
-    // What the journal knows of the ledger and the clock.
-    std::uint64_t lost_noted = 0;
-    struct Dropped {
-      std::uint64_t packets = 0;
-      std::uint64_t frames = 0;
-    };
-    std::array<Dropped, rtp::drop_causes> dropped_noted{};
-    std::uint64_t frames_lost_noted = 0;
-    media::Ticks stepped_noted = 0;
-    // Pictures that followed a lost one: all of them, those not yet in the journal, and whether more may
-    // come.
-    std::uint64_t frames_damaged = 0;
-    std::optional<journal::DamageEvent> damage;
-    bool damage_over = false;
+    TrackJournal journal;
     ByteVector reorder_config;  // the parameter sets for which the reorder depth was set
   };
 
@@ -164,9 +152,6 @@ class Session final : private peer::Sink, private TrackOwner {
   Track* find_track(const rtp::Packet& packet, Instant now);
   static void settle(Track& track, std::uint32_t packets, Outcome outcome);
   static void set_reorder_depth(Slot& slot);
-  void watch_damage(Slot& slot, const media::Frame& frame);
-  void note_damage(Slot& slot, const Now& now, bool all);
-  void note_ledger(media::Kind kind, const Now& now);
   void send_feedback(Instant now, Outbox& outbox);
   void take_transport_sequence(const rtp::Packet& packet, Instant arrival);
   void watch_gap(const Now& now);
@@ -174,7 +159,6 @@ class Session final : private peer::Sink, private TrackOwner {
   GapWatch::Tracks tracks_state() const;
   bool picture_expected() const;
   void keep_journal(const Now& now);
-  void note_losses(media::Kind kind, const Now& now);
   TrackStatus track_status(media::Kind kind) const;
   // Both clocks at the instant of a packet, from the reading at the last tick.
   Now at(Instant instant) const { return {instant, now_.wall + (instant - now_.instant)}; }

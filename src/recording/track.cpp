@@ -227,4 +227,33 @@ void Track::discard(codec::Discard why, std::uint32_t packets) {
   ledger_.drop(cause_of(why), packets);
 }
 
+TrackStatus Track::status() const {
+  TrackStatus status;
+  status.kind = kind();
+  status.muted = muted;
+  if (const media::TrackFormat* known = format()) {
+    status.codec = status.written_as = known->codec;
+    status.width = known->width;
+    status.height = known->height;
+    status.sample_rate = known->sample_rate;
+    status.channels = known->channels;
+  }
+  status.frames_lost = frames_lost();
+  PacketCounts& packets = status.packets;
+  packets.expected = ledger_.expected();
+  packets.written = ledger_.written();
+  packets.lost = ledger_.lost();
+  packets.dropped = ledger_.dropped();
+  packets.pending = ledger_.pending();
+  packets.recovered = ledger_.recovered();
+  packets.recovered_nack = ledger_.recovered(rtp::Recovery::nack);
+  packets.recovered_rtx = ledger_.recovered(rtp::Recovery::rtx);
+  packets.recovered_red = ledger_.recovered(rtp::Recovery::red);
+  packets.duplicates = ledger_.duplicates();
+  packets.late = ledger_.late();
+  for (const rtp::DropCause cause : rtp::all_drop_causes)
+    packets.dropped_by[static_cast<std::size_t>(cause)] = ledger_.dropped(cause);
+  return status;
+}
+
 }  // namespace holdfast::recording

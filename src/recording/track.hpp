@@ -90,6 +90,7 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   // What the frames so far said of themselves; nothing before the first packet.
   const media::TrackFormat* format() const { return depacketizer_ ? &depacketizer_->format() : nullptr; }
   media::TrackClock& clock() { return clock_; }
+  const media::TrackClock& clock() const { return clock_; }
   rtp::Ledger& ledger() { return ledger_; }
   const rtp::Ledger& ledger() const { return ledger_; }
   // When the publisher's last packet came, if one ever did.
@@ -100,6 +101,9 @@ class Track final : private rtp::Delivery, private codec::FrameSink {
   std::uint64_t frames_dropped(rtp::DropCause cause) const {
     return frames_dropped_[static_cast<std::size_t>(cause)];
   }
+
+  // Without what only those know who write the frames: how many, as which codec, and the damaged ones.
+  TrackStatus status() const;
 
   bool muted = false;
 

@@ -228,6 +228,8 @@ def test_https_with_a_certificate_that_is_renewed_without_a_restart(folder, prog
     program.wait_for(lambda: shown_certificate(program) != before, 5, "the new certificate")
     assert program.status("secure")["state"] == "recording"
     renewed = shown_certificate(program)
+    program.tls = folder / "trusted.pem"
+    program.tls.write_text(renewed)
     certificate.write_text("no certificate")
     program.process.send_signal(signal.SIGHUP)
     program.wait_for(lambda: "the former certificate stays in use" in program.tail(1000), 5, "an error")
