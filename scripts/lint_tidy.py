@@ -106,7 +106,8 @@ class Source:
     def key(self, version):
         """The verdict's name in the cache. Paths count as they are below ROOT, so that a copy of the tree shares verdicts."""
         digest = hashlib.sha256(version.encode())
-        for settings in (ROOT / ".clang-tidy", ROOT / self.name.split("/")[0] / ".clang-tidy"):
+        for folder in reversed((ROOT / self.name).relative_to(ROOT).parents):
+            settings = ROOT / folder / ".clang-tidy"
             digest.update(content(settings) if settings.is_file() else b"")
         digest.update(" ".join(self.words).replace(str(ROOT), "ROOT").encode())
         for path in sorted(self.files):

@@ -48,7 +48,7 @@ void reload_certificate(const Config& config, io::HttpThread& server) {
   if (config.tls_certificate_file.empty())
     return log::info("SIGHUP: tls_certificate_file is not set, so there is nothing to read again");
   auto tls = io::server_tls_context(config.tls_certificate_file, config.tls_key_file);
-  if (!tls) return log::error("SIGHUP: {}; the former certificate stays in use", tls.error().message);
+  if (!tls) return log::error("SIGHUP: {}; the old certificate stays in use", tls.error().message);
   server.set_tls(std::move(*tls));
   log::info("SIGHUP: read the certificate in {} again", config.tls_certificate_file);
 }

@@ -73,10 +73,10 @@ TEST_F(ControlChecksDeathTest, TwoWatchesOfOneName) {
   EXPECT_DEATH(watches.add(plan("m"), member()), "CHECK");
 }
 
-TEST_F(ControlChecksDeathTest, AStartFromAnotherThread) {
+TEST_F(ControlChecksDeathTest, AStopFromAnotherThread) {
   process.plane->take_over();
-  EXPECT_DEBUG_DEATH(std::thread([&] { static_cast<void>(process.plane->start({.mint_id = "m"})); }).join(),
-                     "CHECK");
+  const auto stop = [&] { process.plane->stop("m", [](const Result<ControlPlane::Stopped>&) {}); };
+  EXPECT_DEBUG_DEATH(std::thread(stop).join(), "CHECK");
 }
 
 }  // namespace

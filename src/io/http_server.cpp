@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -66,7 +65,7 @@ struct Connection {
 class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& context, Executor& readers, Options options, HttpHandler handler)
-      : options_(options),
+      : options_(std::move(options)),
         handler_(std::move(handler)),
         readers_(readers),
         acceptor_(context),
@@ -334,17 +333,18 @@ asio::awaitable<Result<HttpBody::Piece>> HttpServer::Impl::read_piece(std::share
 asio::awaitable<void> HttpServer::Impl::linger(Connection& connection) {
   connection.stream.shut_down_send();
   connection.stream.expires_after(std::chrono::seconds(1));
-  std::array<char, 4096> discarded;
-  for (std::size_t total = 0; total < options_.max_body_bytes;) {
-    const auto [error, size] = co_await connection.stream.read_some(asio::buffer(discarded));
-    if (error) break;
-    total += size;
+  std::size_t total = 0;
+  boost::system::error_code error = co_await receive(connection);
+  while (!error && total < options_.max_body_bytes) {
+    total += connection.buffer.size();
+    connection.buffer.clear();
+    error = co_await receive(connection);
   }
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::open(asio::io_context& context, Executor& readers,
                                                      Options options, HttpHandler handler) {
-  auto impl = std::make_shared<Impl>(context, readers, options, std::move(handler));
+  auto impl = std::make_shared<Impl>(context, readers, std::move(options), std::move(handler));
   if (auto listening = impl->listen(); !listening) return std::unexpected(std::move(listening.error()));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

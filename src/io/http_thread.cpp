@@ -31,7 +31,8 @@ Result<std::unique_ptr<HttpThread>> HttpThread::open(HttpServer::Options options
   auto impl = std::make_unique<Impl>(std::move(handler));
   Impl* shared = impl.get();
   auto server = HttpServer::open(
-      impl->context, impl->readers, options, [shared, &control](IncomingRequest request, HttpReply reply) {
+      impl->context, impl->readers, std::move(options),
+      [shared, &control](IncomingRequest request, HttpReply reply) {
         control.post([shared, request = std::move(request), reply = std::move(reply)]() mutable {
           shared->handler(std::move(request), std::move(reply));
         });

@@ -27,6 +27,12 @@ std::string_view explain_unauthorized(std::string_view body) {
   return "the token's signature is wrong; check the API secret";
 }
 
+// As LiveKit's protocol spells it; a newer server may have one that we do not know.
+std::string name_of(wire::DisconnectReason reason) {
+  const std::string& name = wire::DisconnectReason_Name(reason);
+  return name.empty() ? std::to_string(static_cast<int>(reason)) : name;
+}
+
 }  // namespace
 
 std::string_view to_string(EndKind kind) {
@@ -68,8 +74,8 @@ Ended ending_of_leave(const wire::Leave& leave) {
     default:
       break;
   }
-  const std::string why = fmt::format("the server ended the session (reason {}, action {})",
-                                      static_cast<int>(leave.reason()), static_cast<int>(leave.action()));
+  const std::string why =
+      fmt::format("the server ended the session (LiveKit's reason: {})", name_of(leave.reason()));
   // The server heard nothing of us any more.
   const bool unheard = leave.reason() == wire::CONNECTION_TIMEOUT || leave.reason() == wire::MEDIA_FAILURE;
   return {leave.action() == wire::Leave::RESUME ? EndKind::resume : EndKind::rejoin, why,

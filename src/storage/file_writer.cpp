@@ -178,7 +178,6 @@ struct FileWriter::Core final : Syncable, std::enable_shared_from_this<Core> {
   std::uint64_t synced_to = 0;
   std::optional<Error> error;
   Counters counters;
-  ThreadOwner worker_owner;
 };
 
 // Takes from the budget what came into the buffer since.
@@ -343,7 +342,6 @@ ByteVector& FileWriter::buffer() {
 
 void FileWriter::commit(Instant now) {
   Core& core = *core_;
-  core.worker_owner.check();
   if (core.ended || core.filling.empty()) return;
   core.account();
   if (!core.committed) core.committed = now;

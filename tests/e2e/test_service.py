@@ -232,7 +232,7 @@ def test_https_with_a_certificate_that_is_renewed_without_a_restart(folder, prog
     program.tls.write_text(renewed)
     certificate.write_text("no certificate")
     program.process.send_signal(signal.SIGHUP)
-    program.wait_for(lambda: "the former certificate stays in use" in program.tail(1000), 5, "an error")
+    program.wait_for(lambda: "the old certificate stays in use" in program.tail(1000), 5, "an error")
     assert shown_certificate(program) == renewed
     program.finish("secure")
     assert media.decode_errors(path) == []
