@@ -68,7 +68,9 @@ std::expected<ByteSpan, RangeProblem> parse_range(std::string_view range, std::u
 HttpResponse media_response(const IncomingRequest& request, const MediaFile& file) {
   // There is no validator of a file that grows, so that a condition on one never holds (RFC 9110
   // section 13.1.5).
-  const bool wants_range = request.count("range") == 1 && request.count("if-range") == 0;
+  // Only GET has ranges (section 14.2).
+  const bool wants_range =
+      request.method == "GET" && request.count("range") == 1 && request.count("if-range") == 0;
   const auto span =
       wants_range ? parse_range(request.header("range"), file.bytes) : std::unexpected(RangeProblem::ignored);
   if (!span && span.error() == RangeProblem::unsatisfiable) {

@@ -49,6 +49,7 @@ TEST(ParseMediaQuery, KnowsThePartAlone) {
 struct MediaResponse : testing::Test {
   HttpResponse ask(std::vector<HttpHeader> headers) {
     IncomingRequest request;
+    request.method = method;
     request.headers = std::move(headers);
     return media_response(request,
                           {"recordings/a.ts", "mpegts", 1000, [this](std::uint64_t from, std::uint64_t to) {
@@ -56,6 +57,7 @@ struct MediaResponse : testing::Test {
                              return nullptr;
                            }});
   }
+  std::string method = "GET";
   std::string asked;
 };
 
@@ -71,6 +73,11 @@ TEST_F(MediaResponse, AllOfItOrARangeOrNothing) {
   EXPECT_EQ(behind.status, 416);
   EXPECT_EQ(behind.header("content-range"), "bytes */1000");
   EXPECT_THAT(behind.body, HasSubstr("1000 bytes so far"));
+}
+
+TEST_F(MediaResponse, HeadTellsOfAllOfIt) {
+  method = "HEAD";
+  EXPECT_EQ(ask({{"range", "bytes=500-"}}).status, 200);
 }
 
 TEST_F(MediaResponse, AConditionOnARangeNeverHolds) {

@@ -73,7 +73,7 @@ class Recorder {
   // The recordings of one mint id, the newest first; more than one with Participants::all, or when started
   // again. Empty: nothing is known of it.
   virtual std::vector<recording::Status> status(std::string_view mint_id) const = 0;
-  // The live watch of that mint id's room; the last one that ended, if nothing was ever recorded.
+  // The live watch of that mint id's room; the last one, if it failed, or nothing was ever recorded.
   virtual std::optional<control::WatchStatus> watch(std::string_view mint_id) const = 0;
   // Those in an active state or finalizing, the oldest first.
   virtual std::vector<recording::Status> active() const = 0;

@@ -215,7 +215,9 @@ void Router::start(const Call& call, HttpReply reply) {
   const auto watch = recorder_.watch(parsed->mint_id);
   if (started.error().code != ErrorCode::conflict || (running.empty() && !watch))
     return reply(error_response(started.error()));
-  json::object body = running.empty() ? to_json(*watch) : to_json(running.front());
+  const bool shows_watch = running.empty() || (watch && watch->state == control::WatchState::watching &&
+                                               !is_active(running.front().state));
+  json::object body = shows_watch ? to_json(*watch) : to_json(running.front());
   body["success"] = false;
   body["error"] = started.error().message;
   reply(json_response(409, body));

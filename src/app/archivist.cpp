@@ -6,8 +6,8 @@
 #include "archive/removal.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
+#include "io/file_range.hpp"
 #include "journal/append.hpp"
-#include "storage/file_range.hpp"
 
 namespace holdfast::app {
 namespace {
@@ -95,15 +95,16 @@ Result<api::MediaFile> Archivist::find_media(const std::string& recording_id,
   }
   const std::size_t index = part.value_or(1) - 1;
   if (index >= parts.size()) return fail(ErrorCode::not_found, "{} has {} parts", recording_id, parts.size());
-  const auto file = disk_.look(parts[index].path);
+  auto file = io::ReadableFile::open(parts[index].path);
   if (!file) return std::unexpected(file.error());
-  return api::MediaFile{
-      .path = parts[index].path,
-      .format = parts[index].format,
-      .bytes = file->size,
-      .body = [&disk = disk_, path = parts[index].path](std::uint64_t from, std::uint64_t to) {
-        return std::make_shared<storage::FileRange>(disk, path, from, to);
-      }};
+  const auto size = (*file)->size();
+  if (!size) return std::unexpected(size.error());
+  return api::MediaFile{.path = parts[index].path,
+                        .format = parts[index].format,
+                        .bytes = *size,
+                        .body = [file = std::move(*file)](std::uint64_t from, std::uint64_t to) {
+                          return std::make_shared<io::FileRange>(file, from, to);
+                        }};
 }
 
 Result<void> Archivist::set_protection(const std::string& recording_id, archive::Protection protection) {

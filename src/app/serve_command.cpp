@@ -77,6 +77,12 @@ int run_serve(const Config& config) {
   };
   api::Router router(router_options(config), **service, **follower, whip);
 
+  // Before the first request, which a client may send as soon as the server listens.
+  control.post([&] {
+    (*service)->take_over();
+    (*service)->keep_archive();
+  });
+
   io::HttpServer::Options http;
   http.listen = config.listen;
   const bool has_tls = !config.tls_certificate_file.empty();
@@ -92,10 +98,6 @@ int run_serve(const Config& config) {
   log::info("listening on {}{}, WHIP media on UDP {}, recordings in {}", url_scheme(config),
             (*server)->local().to_string(), config.media_listen.to_string(), config.recordings);
 
-  control.post([&] {
-    (*service)->take_over();
-    (*service)->keep_archive();
-  });
   std::thread control_thread([&] { control.run(); });
   std::optional<int> signal = signals.wait_until(never);
   for (; signal == SIGHUP; signal = signals.wait_until(never)) reload_certificate(config, **server);

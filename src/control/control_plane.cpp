@@ -58,7 +58,8 @@ Result<ControlPlane::Started> ControlPlane::start(const StartRequest& request) {
   owner_.check();
   if (Recording* running = recordings_.find_active(request.mint_id)) {
     // A WHIP stream that is live but not recorded yet waits for just this.
-    const bool waits = running->source() != nullptr && running->source()->whip() != nullptr &&
+    const WhipSource* publisher = running->source() == nullptr ? nullptr : running->source()->whip();
+    const bool waits = publisher != nullptr && !publisher->session_id.empty() &&
                        running->status().state == recording::State::waiting;
     if (!waits) {
       return fail(ErrorCode::conflict, "{} is already being recorded, as {}", request.mint_id, running->id());
@@ -113,6 +114,7 @@ Result<ControlPlane::Started> ControlPlane::start_watch(const StartRequest& requ
 }
 
 Result<void> ControlPlane::start_participant(const StartRequest& request, const std::string& identity) {
+  if (auto possible = check_start(request.mint_id); !possible) return possible;
   if (recordings_.find_participant(request.mint_id, identity) != nullptr) return {};
   StartRequest one = request;
   one.participant = identity;
@@ -232,7 +234,8 @@ void ControlPlane::stop(std::string_view mint_id, StopReply reply) {
 
 std::optional<WatchStatus> ControlPlane::watch(std::string_view mint_id) const {
   auto watch = watches_.status(mint_id);
-  const bool is_news = watch && (watch->state == WatchState::watching || recordings_.status(mint_id).empty());
+  const bool is_news = watch && (watch->state == WatchState::watching || watch->state == WatchState::failed ||
+                                 recordings_.status(mint_id).empty());
   return is_news ? watch : std::nullopt;
 }
 
@@ -242,7 +245,8 @@ void ControlPlane::drain(Drain drain, journal::EndReason reason, std::move_only_
   draining_ = true;
   drain_ = drain;
   drained_ = std::move(drained);
-  watches_.stop_all();
+  // A shutdown is not the wish of anybody that the stream is recorded no more.
+  watches_.stop_all(drain == Drain::to_be_resumed ? WatchState::ended : WatchState::stopped);
   recordings_.end_all(reason);
   check_drained();
 }

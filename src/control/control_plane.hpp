@@ -67,7 +67,7 @@ class ControlPlane final : private Recordings::Events, private RoomWatches::Even
   Recordings& recordings() { return recordings_; }
   const Recordings& recordings() const { return recordings_; }
   const RoomWatches& watches() const { return watches_; }
-  // The live watch of that mint id's room; the last one that ended, if nothing was ever recorded.
+  // The live watch of that mint id's room; the last one, if it failed, or nothing was ever recorded.
   std::optional<WatchStatus> watch(std::string_view mint_id) const;
   const AdmissionGate& admission() const { return admission_; }
   WhipIngest& whip() { return whip_; }

@@ -28,9 +28,9 @@ RoomWatch::RoomWatch(const Environment& environment, Owner& owner, RecordingPlan
   status_.start_time = plan_.session.start_time;
 }
 
-void RoomWatch::stop() {
-  if (status_.state == WatchState::watching) status_.state = WatchState::stopped;
-  member_.leave();
+void RoomWatch::stop(WatchState state) {
+  if (status_.state == WatchState::watching) status_.state = state;
+  leave();
 }
 
 void RoomWatch::warn(const std::string& why) {

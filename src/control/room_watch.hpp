@@ -18,7 +18,7 @@ namespace holdfast::control {
 enum class WatchState : std::uint8_t {
   watching,
   stopped,  // by request
-  ended,    // the room is over
+  ended,    // the room is over, or the service shuts down
   failed,   // the server, or our own rules, let us in no more
 };
 std::string_view to_string(WatchState state);
@@ -49,8 +49,10 @@ class RoomWatch final : private livekit::Subscriber {
             livekit::Membership::Options options);
 
   void start() { member_.start(); }
+  // Ends it, unless it has ended: `state` is stopped or ended.
+  void stop(WatchState state);
   // Says goodbye. The watch should live for 2 * livekit::Room::leave_timeout until that is out.
-  void stop();
+  void leave() { member_.leave(); }
   const StartRequest& request() const { return plan_.request; }
   const WatchStatus& status() const { return status_; }
 

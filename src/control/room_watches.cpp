@@ -71,20 +71,20 @@ bool RoomWatches::has(std::string_view watch_id) const {
          std::ranges::any_of(live_, [&](const auto& each) { return is_it(each->status()); });
 }
 
-std::optional<WatchStatus> RoomWatches::stop(std::string_view mint_id) {
+std::optional<WatchStatus> RoomWatches::stop(std::string_view mint_id, WatchState state) {
   RoomWatch* watch = find_of(mint_id);
   if (watch == nullptr) return std::nullopt;
-  watch->stop();
+  watch->stop(state);
   WatchStatus status = watch->status();
   on_watch_over(*watch);
   return status;
 }
 
-void RoomWatches::stop_all() {
+void RoomWatches::stop_all(WatchState state) {
   std::vector<std::string> mint_ids;
   mint_ids.reserve(live_.size());
   for (const auto& each : live_) mint_ids.push_back(each->status().mint_id);
-  for (const std::string& mint_id : mint_ids) stop(mint_id);
+  for (const std::string& mint_id : mint_ids) stop(mint_id, state);
 }
 
 void RoomWatches::on_publisher(RoomWatch& watch, const std::string& identity) {
@@ -100,7 +100,10 @@ void RoomWatches::on_publisher(RoomWatch& watch, const std::string& identity) {
 
 void RoomWatches::start_refused() {
   for (const auto& each : live_) {
-    for (const std::string& identity : std::exchange(each->refused, {})) on_publisher(*each, identity);
+    const auto identities = std::exchange(each->refused, {});
+    for (const std::string& identity : identities) {
+      if (each->status().state == WatchState::watching) on_publisher(*each, identity);
+    }
   }
 }
 
@@ -115,6 +118,7 @@ void RoomWatches::remove(const std::string& watch_id) {
   if (found == live_.end()) return;  // stopped, when its room was over already
   auto leaving = std::make_unique<Leaving>(environment_.timers, std::move(*found));
   live_.erase(found);
+  leaving->watch->leave();  // one that ended by itself is still in the room
   ended_.push_back(leaving->watch->status());
   if (ended_.size() > max_remembered) ended_.pop_front();
   events_.on_watch_removed(*leaving->watch);

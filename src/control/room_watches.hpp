@@ -45,9 +45,9 @@ class RoomWatches final : private RoomWatch::Owner {
   // The live one, or the last that ended.
   std::optional<WatchStatus> status(std::string_view mint_id) const;
   bool has(std::string_view watch_id) const;
-  // Says goodbye; its state then. Nothing: there is none.
-  std::optional<WatchStatus> stop(std::string_view mint_id);
-  void stop_all();
+  // Says goodbye; `state` from now on. Nothing: there is none.
+  std::optional<WatchStatus> stop(std::string_view mint_id, WatchState state = WatchState::stopped);
+  void stop_all(WatchState state);
 
  private:
   void on_publisher(RoomWatch& watch, const std::string& identity) override;

@@ -1,5 +1,6 @@
 #include "io/http_acceptor.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -44,11 +45,16 @@ ErrorStatus open(Acceptor& acceptor, const typename Acceptor::endpoint_type& end
   return error;
 }
 
-// A process that was killed leaves its socket file, which nobody listens on.
+// A process that was killed leaves its socket file, which nobody listens on. Anything but a socket is
+// somebody's file.
 bool is_abandoned(asio::io_context& context, const std::string& path) {
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
   Local::socket probe(context);
   ErrorStatus error;
-  probe.connect(Local::endpoint(path), error);
+  probe.open(Local(), error);
+  if (!error) probe.non_blocking(true, error);  // one that listens and does not accept is in use, too
+  if (!error) probe.connect(Local::endpoint(path), error);
   return error == asio::error::connection_refused;
 }
 
@@ -61,6 +67,7 @@ struct HttpAcceptor::Impl {
   tcp::acceptor tcp_acceptor;
   Local::acceptor local_acceptor;
   ListenAddress local;
+  bool owns_file = false;  // of the socket: made by us, and not yet removed
 };
 
 HttpAcceptor::HttpAcceptor(asio::io_context& context) : impl_(std::make_unique<Impl>(context)) {}
@@ -77,6 +84,7 @@ Result<void> HttpAcceptor::listen(const ListenAddress& address) {
   } else {
     if (is_abandoned(impl_->context, address.socket_path)) unlink(address.socket_path.c_str());
     error = open(impl_->local_acceptor, Local::endpoint(address.socket_path));
+    impl_->owns_file = !error;
   }
   if (!error) return {};
   return fail(ErrorCode::io, "cannot listen on {}: {}; choose another address with --listen",
@@ -102,11 +110,11 @@ asio::awaitable<std::optional<HttpAcceptor::Accepted>> HttpAcceptor::accept() {
 }
 
 void HttpAcceptor::close() {
+  // While we still listen: whoever comes after us takes the file for abandoned only then, and makes another.
+  if (std::exchange(impl_->owns_file, false)) unlink(impl_->local.socket_path.c_str());
   ErrorStatus ignored;
   impl_->tcp_acceptor.close(ignored);
-  if (!impl_->local_acceptor.is_open()) return;
   impl_->local_acceptor.close(ignored);
-  unlink(impl_->local.socket_path.c_str());
 }
 
 }  // namespace holdfast::io

@@ -57,6 +57,12 @@ struct Connection {
   Endpoint remote;
   Phase phase = Phase::busy;
   Instant idle_since{};
+  bool closed = false;  // by us: what it may have read meanwhile is not acted upon
+
+  void close() {
+    closed = true;
+    stream.close();
+  }
   std::shared_ptr<Exchange> exchange;
 };
 
@@ -82,7 +88,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     acceptor_.close();
     pause_.cancel();
     for (Connection* connection : connections_) {
-      if (connection->phase == Phase::idle) connection->stream.close();
+      if (connection->phase == Phase::idle) connection->close();
     }
   }
 
@@ -90,7 +96,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     stop();
     handler_ = nullptr;
     for (Connection* connection : connections_) {
-      connection->stream.close();
+      connection->close();
       if (connection->exchange) connection->exchange->answered.cancel();
     }
   }
@@ -106,8 +112,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   static asio::awaitable<boost::system::error_code> receive(Connection& connection);
   asio::awaitable<bool> wait_for_bytes(Connection& connection, Duration timeout);
   asio::awaitable<bool> serve_one(Connection& connection);
-  static asio::awaitable<boost::system::error_code> parse(Connection& connection, Parser& parser,
-                                                          Extent extent);
+  asio::awaitable<boost::system::error_code> parse(Connection& connection, Parser& parser, Extent extent);
   asio::awaitable<std::optional<HttpResponse>> read(Connection& connection, Parser& parser);
   asio::awaitable<std::optional<HttpResponse>> ask_handler(Connection& connection, Parser& parser);
   asio::awaitable<bool> write(Connection& connection, HttpResponse response, bool keep_alive,
@@ -153,7 +158,7 @@ bool HttpServer::Impl::make_room() {
   }
   if (idlest == nullptr) return false;
   idlest->phase = Phase::busy;  // it closes, and cannot make room twice
-  idlest->stream.close();
+  idlest->close();
   return true;
 }
 
@@ -193,7 +198,7 @@ asio::awaitable<bool> HttpServer::Impl::wait_for_bytes(Connection& connection, D
   connection.stream.expires_after(timeout);
   const auto error = co_await receive(connection);
   connection.phase = Phase::busy;
-  co_return !error;
+  co_return !error && !connection.closed;
 }
 
 // Whether the connection is fit for another request.
@@ -229,6 +234,8 @@ asio::awaitable<boost::system::error_code> HttpServer::Impl::parse(Connection& c
     const std::size_t used = parser.put(connection.buffer.data(), error);
     connection.buffer.consume(used);
     if (error && error != http::error::need_more) co_return error;
+    // The parser sets no limit to the extension of a chunk, nor to a trailer.
+    if (connection.buffer.size() > options_.max_header_bytes) co_return http::error::buffer_overflow;
     if (extent == Extent::header ? parser.is_header_done() : parser.is_done()) break;
     error = co_await receive(connection);
     if (error) co_return error;

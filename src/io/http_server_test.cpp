@@ -10,6 +10,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <fstream>
 
 namespace holdfast::io {
 namespace {
@@ -221,6 +222,14 @@ TEST_F(HttpServerTest, while_all_are_busy_connections_over_the_limit_are_closed)
   EXPECT_THAT(receive(busy, "answer"), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, a_chunk_header_without_an_end_is_not_kept) {
+  auto socket = connect();
+  send(socket, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+  for (int i = 0; i < 64; ++i) send(socket, std::string(4096, 'x'));
+  EXPECT_THAT(receive_until_closed(socket), StartsWith("HTTP/1.1 431"));
+  EXPECT_TRUE(requests_.empty());
+}
+
 // --- Unix sockets
 
 class UnixSocketTest : public HttpServerTest {
@@ -257,6 +266,14 @@ TEST_F(UnixSocketTest, an_abandoned_file_is_replaced_and_one_in_use_is_not) {
   const auto second = listen();
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message, HasSubstr(path_));
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0) << "the second one removed the socket of the first";
+}
+
+TEST_F(UnixSocketTest, a_file_that_is_no_socket_is_never_removed) {
+  std::ofstream(path_) << "a recording";
+  EXPECT_FALSE(listen());
+  EXPECT_EQ(access(path_.c_str(), F_OK), 0);
+  unlink(path_.c_str());
 }
 
 // --- Streamed bodies

@@ -70,6 +70,8 @@ Result<TlsContext> server_tls_context(const std::string& certificate_file, const
   if (!context) std::abort();  // out of memory
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  // A key with a passphrase is an error, not a question on the terminal.
+  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return 0; });
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1) {
     return fail(ErrorCode::io, "cannot read a certificate from {}: {}", certificate_file,
                 take_openssl_error());

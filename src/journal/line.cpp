@@ -5,7 +5,6 @@
 #include <tuple>
 #include <utility>
 
-#include "base/check.hpp"
 #include "base/crc32c.hpp"
 
 namespace holdfast::journal {
@@ -296,7 +295,6 @@ Line parse_line(std::string_view line, Entry& entry) {
 }
 
 void serialize(const Entry& entry, ByteVector& out) {
-  CHECK(entry.number > 0);
   json::object line;
   line["n"] = entry.number;
   line["wall"] = format_rfc3339(entry.wall);

@@ -69,6 +69,7 @@ Session::Session(SessionOptions options, SessionEnvironment environment, Session
         TrackOptions{kind, options_.recovery_window, options_.keyframe_interval}, *this);
   }
   reconnect(now);
+  owner_.release();  // made on the control thread
 }
 
 void Session::reconnect(const Now& now) {
