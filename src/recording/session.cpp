@@ -396,7 +396,6 @@ void Session::keep_journal(const Now& now) {
 }
 
 void Session::finish(journal::EndReason reason, const Now& now, Outbox& outbox, Output::Finished finished) {
-  owner_.check();
   CHECK(!finishing_);
   now_ = now;
   for (const auto& slot : slots_) slot->track.flush(now.instant);
