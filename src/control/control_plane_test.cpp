@@ -145,6 +145,19 @@ TEST_F(ControlPlaneTest, ParticipantsForWhomThereIsNoRoomAreTriedAgain) {
   EXPECT_THAT(plane().recordings().live(), SizeIs(1));
 }
 
+TEST_F(ControlPlaneTest, ParticipantsForWhomTheDiskWasFullAreTriedAgain) {
+  settings.min_free = {std::uint64_t{1} << 30};
+  ASSERT_TRUE(start("panel", Participants::all));
+  world.disk.set_free_space(std::uint64_t{1} << 29);
+  world.clock.run_for(6s);
+  world.join("alice");
+  world.clock.run_for(4s);
+  EXPECT_THAT(plane().recordings().live(), IsEmpty());
+  world.disk.set_free_space(std::uint64_t{1} << 31);
+  world.clock.run_for(15s);
+  EXPECT_EQ(state("panel"), State::recording);
+}
+
 TEST_F(ControlPlaneTest, WhileAllAreRecordedTheMintIdIsTaken) {
   ASSERT_TRUE(start("panel", Participants::all));
   EXPECT_THAT(error_of(start("panel")), HasSubstr("all participants of panel are already being recorded"));

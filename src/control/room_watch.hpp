@@ -56,7 +56,7 @@ class RoomWatch final : private livekit::Subscriber {
   const StartRequest& request() const { return plan_.request; }
   const WatchStatus& status() const { return status_; }
 
-  std::set<std::string> refused;  // participants for whom there was no room on the machine
+  std::set<std::string> refused;  // participants for whom there was no room on the machine, or on its disk
   RunRecords::Lock run_record;    // so that no other process watches instead while it lives here
 
  private:

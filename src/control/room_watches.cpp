@@ -90,7 +90,8 @@ void RoomWatches::stop_all(WatchState state) {
 void RoomWatches::on_publisher(RoomWatch& watch, const std::string& identity) {
   const auto started = events_.start_participant(watch.request(), identity);
   if (started) return;
-  const bool later = started.error().code == ErrorCode::exhausted;
+  const ErrorCode code = started.error().code;
+  const bool later = code == ErrorCode::exhausted || code == ErrorCode::unavailable;
   if (!later || watch.refused.insert(identity).second) {
     log::warn("{}: cannot record participant {}{}: {}", watch.status().mint_id, identity, later ? " yet" : "",
               started.error().message);

@@ -22,7 +22,7 @@ class RoomWatches final : private RoomWatch::Owner {
   class Events {
    public:
     virtual ~Events() = default;
-    // Errors: exhausted (the watch tries again in a few seconds), others (it does not).
+    // Errors: exhausted and unavailable (the watch tries again in a few seconds), others (it does not).
     virtual Result<void> start_participant(const StartRequest& request, const std::string& identity) = 0;
     // Not from within a call.
     virtual void on_watch_removed(const RoomWatch& watch) = 0;
