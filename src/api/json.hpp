@@ -10,7 +10,7 @@
 #include "base/http.hpp"
 #include "base/result.hpp"
 #include "control/json_object.hpp"
-#include "control/room_watch.hpp"
+#include "control/status.hpp"
 #include "recording/status.hpp"
 #include "storage/scan.hpp"
 

@@ -12,7 +12,8 @@
 #include "archive/page.hpp"
 #include "archive/retention.hpp"
 #include "base/result.hpp"
-#include "control/control_plane.hpp"
+#include "control/start_request.hpp"
+#include "control/status.hpp"
 #include "recording/admission.hpp"
 #include "recording/status.hpp"
 #include "recording/totals.hpp"
@@ -47,10 +48,7 @@ struct ProcessMetrics {
 // in replies to start and stop not.
 class Recorder {
  public:
-  // One recording; with Participants::all a watch, which starts one for each participant.
-  using Started = control::ControlPlane::Started;
-  using Stopped = control::ControlPlane::Stopped;
-  using StopReply = std::move_only_function<void(Result<Stopped>)>;
+  using StopReply = std::move_only_function<void(Result<control::Stopped>)>;
   using PageReply = std::move_only_function<void(Result<archive::Page>)>;
   using MediaReply = std::move_only_function<void(Result<MediaFile>)>;
   using ProtectReply = std::move_only_function<void(Result<void>)>;
@@ -60,7 +58,7 @@ class Recorder {
   // Starts, or arranges to wait for the stream; does not wait for the network. Errors: conflict (it records
   // already), invalid (this request can never work as configured, e.g. no server's URL), unavailable (no room
   // on the disk, shutting down), exhausted (the machine carries no more).
-  virtual Result<Started> start(const control::StartRequest& request) = 0;
+  virtual Result<control::Started> start(const control::StartRequest& request) = 0;
 
   // Ends every recording of that mint id, and the watch of its room; replies within 2 s with the files whole.
   // Stopping what has stopped gives its final status again. Errors: not_found (never heard of it).

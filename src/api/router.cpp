@@ -227,7 +227,7 @@ void Router::stop(const Call& call, HttpReply reply) {
   auto parsed = control::parse_stop_request(call.mint_id, call.request.body);
   if (!parsed) return reply(error_response(parsed.error()));
   recorder_.stop(*parsed,
-                 [mint_id = *parsed, reply = std::move(reply)](Result<Recorder::Stopped> stopped) mutable {
+                 [mint_id = *parsed, reply = std::move(reply)](Result<control::Stopped> stopped) mutable {
                    if (stopped)
                      return reply(json_response(200, stream_json(stopped->recordings, stopped->watch)));
                    if (stopped.error().code == ErrorCode::not_found) return reply(unknown_recording(mint_id));

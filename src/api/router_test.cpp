@@ -18,7 +18,7 @@ using testing::StartsWith;
 // Recordings in memory: small, but it behaves.
 class SmallRecorder final : public Recorder, public whip::Ingest {
  public:
-  Result<Started> start(const control::StartRequest& request) override {
+  Result<control::Started> start(const control::StartRequest& request) override {
     if (failure) return std::unexpected(*failure);
     last = request;
     if (request.participants == control::Participants::all) {
@@ -51,7 +51,7 @@ class SmallRecorder final : public Recorder, public whip::Ingest {
   }
   int splits = 0;
   void stop(std::string_view mint_id, StopReply reply) override {
-    Stopped stopped;
+    control::Stopped stopped;
     if (const auto found = recordings_.find(std::string(mint_id)); found != recordings_.end()) {
       found->second.state = recording::State::stopped;
       stopped.recordings.push_back(found->second);

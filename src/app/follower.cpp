@@ -43,7 +43,7 @@ follow::EndedBy ended_by(const control::WatchStatus& status) {
 }
 
 // Of a recording, or of the watch that starts them.
-const std::string& id_of(const api::Recorder::Started& started) {
+const std::string& id_of(const control::Started& started) {
   if (const auto* watch = std::get_if<control::WatchStatus>(&started)) return watch->watch_id;
   return std::get<recording::Status>(started).recording_id;
 }

@@ -67,7 +67,7 @@ int run_record(const Config& given, const RecordOptions& options) {
     return status;
   };
 
-  const auto started = ask<Result<api::Recorder::Started>>(
+  const auto started = ask<Result<control::Started>>(
       control, [&](auto& answer) { answer.set_value((*service)->start(request)); });
   if (!started) {
     fmt::print(stderr, "holdfast: {}\n", started.error().message);

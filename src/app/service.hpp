@@ -29,7 +29,9 @@ class Service final : public api::Recorder, private control::ControlPlane::Event
                                                  MediaThreads& media);
   ~Service() override;
 
-  Result<Started> start(const control::StartRequest& request) override { return plane_->start(request); }
+  Result<control::Started> start(const control::StartRequest& request) override {
+    return plane_->start(request);
+  }
   void stop(std::string_view mint_id, StopReply reply) override { plane_->stop(mint_id, std::move(reply)); }
   Result<std::vector<recording::Status>> split(std::string_view mint_id) override;
   std::vector<recording::Status> status(std::string_view mint_id) const override {

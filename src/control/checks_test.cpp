@@ -75,7 +75,7 @@ TEST_F(ControlChecksDeathTest, TwoWatchesOfOneName) {
 
 TEST_F(ControlChecksDeathTest, AStopFromAnotherThread) {
   process.plane->take_over();
-  const auto stop = [&] { process.plane->stop("m", [](const Result<ControlPlane::Stopped>&) {}); };
+  const auto stop = [&] { process.plane->stop("m", [](const Result<Stopped>&) {}); };
   EXPECT_DEBUG_DEATH(std::thread(stop).join(), "CHECK");
 }
 

@@ -54,7 +54,7 @@ RecordingPlan ControlPlane::plan(StartRequest request, const RecordingOptions& o
                         [this](std::string_view id) { return recordings_.has(id) || watches_.has(id); });
 }
 
-Result<ControlPlane::Started> ControlPlane::start(const StartRequest& request) {
+Result<Started> ControlPlane::start(const StartRequest& request) {
   owner_.check();
   if (Recording* running = recordings_.find_active(request.mint_id)) {
     // A WHIP stream that is live but not recorded yet waits for just this.
@@ -78,8 +78,8 @@ Result<ControlPlane::Started> ControlPlane::start(const StartRequest& request) {
                                                    : start_recording(request, {}, Admit::ask);
 }
 
-Result<ControlPlane::Started> ControlPlane::start_recording(const StartRequest& request,
-                                                            std::string_view participant, Admit admit) {
+Result<Started> ControlPlane::start_recording(const StartRequest& request, std::string_view participant,
+                                              Admit admit) {
   auto access = room_access(request, settings_, endpoint_ ? &*endpoint_ : nullptr);
   if (!access) return std::unexpected(std::move(access.error()));
   const RecordingOptions options = request.options.over(settings_.recording);
@@ -94,7 +94,7 @@ Result<ControlPlane::Started> ControlPlane::start_recording(const StartRequest& 
   return recording.status();
 }
 
-Result<ControlPlane::Started> ControlPlane::start_watch(const StartRequest& request) {
+Result<Started> ControlPlane::start_watch(const StartRequest& request) {
   auto access = room_access(request, settings_, endpoint_ ? &*endpoint_ : nullptr);
   if (!access) return std::unexpected(std::move(access.error()));
   const RecordingOptions options = request.options.over(settings_.recording);

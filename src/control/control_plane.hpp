@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/check.hpp"
@@ -17,6 +16,7 @@
 #include "control/room_watches.hpp"
 #include "control/settings.hpp"
 #include "control/start_request.hpp"
+#include "control/status.hpp"
 #include "control/whip_ingest.hpp"
 
 namespace holdfast::control {
@@ -35,12 +35,6 @@ class ControlPlane final : private Recordings::Events, private RoomWatches::Even
     // See Recordings::Events.
     virtual void on_recording_over(const recording::Status& status) = 0;
     virtual void on_watch_over(const WatchStatus& status) = 0;
-  };
-  // What a start request came to.
-  using Started = std::variant<recording::Status, WatchStatus>;
-  struct Stopped {
-    std::vector<recording::Status> recordings;
-    std::optional<WatchStatus> watch;
   };
   using StopReply = std::move_only_function<void(Result<Stopped>)>;
 

@@ -28,11 +28,10 @@ struct ControlPlaneTest : testing::Test {
     return *process_;
   }
   ControlPlane& plane() { return *process().plane; }
-  Result<ControlPlane::Started> start(const std::string& mint_id,
-                                      Participants participants = Participants::one) {
+  Result<Started> start(const std::string& mint_id, Participants participants = Participants::one) {
     return plane().start({.mint_id = mint_id, .participants = participants});
   }
-  static std::string error_of(const Result<ControlPlane::Started>& started) {
+  static std::string error_of(const Result<Started>& started) {
     return started ? "no error" : started.error().message;
   }
   State state(const std::string& mint_id) {
@@ -50,12 +49,12 @@ struct ControlPlaneTest : testing::Test {
     ASSERT_TRUE(world.clock.run_until([&] { return state(mint_id) == wanted; }, 20s))
         << mint_id << " is " << recording::to_string(state(mint_id));
   }
-  Result<ControlPlane::Stopped> stop(const std::string& mint_id) {
-    std::optional<Result<ControlPlane::Stopped>> stopped;
-    plane().stop(mint_id, [&](Result<ControlPlane::Stopped> answer) { stopped = std::move(answer); });
+  Result<Stopped> stop(const std::string& mint_id) {
+    std::optional<Result<Stopped>> stopped;
+    plane().stop(mint_id, [&](Result<Stopped> answer) { stopped = std::move(answer); });
     EXPECT_TRUE(world.clock.run_until([&] { return stopped.has_value(); }, 2s))
         << "stop took longer than 2 s";
-    return stopped.value_or(ControlPlane::Stopped{});
+    return stopped.value_or(Stopped{});
   }
   std::vector<std::string> running_records() {
     std::vector<std::string> names;

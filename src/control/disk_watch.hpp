@@ -5,10 +5,9 @@
 
 #include "base/units.hpp"
 #include "control/environment.hpp"
+#include "control/status.hpp"
 
 namespace holdfast::control {
-
-enum class Readiness : std::uint8_t { ready, draining, disk_full, disk_failing };
 
 // Free space and health of the recordings folder, looked at every few seconds. Control thread.
 class DiskWatch {

@@ -90,7 +90,7 @@ class Day {
     calm();
     alice().stop();
     pass(1900ms);  // longer than the recorder's patience, shorter than a gap
-    process_->plane->stop("m-1", [](const Result<ControlPlane::Stopped>& stopped) { EXPECT_TRUE(stopped); });
+    process_->plane->stop("m-1", [](const Result<Stopped>& stopped) { EXPECT_TRUE(stopped); });
     await_end();
     EXPECT_EQ(final_status().error, "");
   }
@@ -522,8 +522,8 @@ TEST_P(Panel, WhoJoinsAfterARestartIsRecordedToo) {
   EXPECT_THAT(second.plane->watches().active(), SizeIs(1));
   const std::string bob = second.find("panel", "bob")->recording_id;
 
-  std::optional<ControlPlane::Stopped> stopped;
-  second.plane->stop("panel", [&](Result<ControlPlane::Stopped> all) { stopped = std::move(all.value()); });
+  std::optional<Stopped> stopped;
+  second.plane->stop("panel", [&](Result<Stopped> all) { stopped = std::move(all.value()); });
   ASSERT_TRUE(world.clock.run_until([&] { return stopped.has_value(); }, 2s));
   EXPECT_THAT(stopped->recordings, SizeIs(2));
   EXPECT_EQ(stopped->watch->state, WatchState::stopped);

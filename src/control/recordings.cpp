@@ -7,7 +7,6 @@
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "control/whip_source.hpp"
-#include "livekit/room.hpp"
 
 namespace holdfast::control {
 namespace {
@@ -17,13 +16,13 @@ using namespace std::chrono_literals;
 // The API promises an answer to stop within 2 s.
 constexpr Duration stop_limit = 1800ms;
 
-}  // namespace
+template <typename Condition>
+Recording* find_in(const std::vector<std::unique_ptr<Recording>>& live, Condition condition) {
+  const auto found = std::ranges::find_if(live, [&](const auto& each) { return condition(*each); });
+  return found == live.end() ? nullptr : found->get();
+}
 
-struct Recordings::Leaving {
-  Leaving(Timers& timers, std::unique_ptr<Recording> gone) : recording(std::move(gone)), timer(timers) {}
-  std::unique_ptr<Recording> recording;
-  Timer timer;
-};
+}  // namespace
 
 // One call of stop(), until all that it ended have.
 struct Recordings::Stopping {
@@ -35,9 +34,7 @@ struct Recordings::Stopping {
 };
 
 Recordings::Recordings(const Environment& environment, Events& events, std::size_t label_limit)
-    : environment_(environment), events_(events), totals_(label_limit) {}
-
-Recordings::~Recordings() = default;
+    : environment_(environment), events_(events), leaving_(environment), totals_(label_limit) {}
 
 Recording& Recordings::add(std::size_t worker, RecordingPlan plan) {
   CHECK(!has(plan.session.output.recording_id));
@@ -45,16 +42,6 @@ Recording& Recordings::add(std::size_t worker, RecordingPlan plan) {
   live_.push_back(std::make_unique<Recording>(environment_, owner, worker, std::move(plan)));
   return *live_.back();
 }
-
-namespace {
-
-template <typename Condition>
-Recording* find_in(const std::vector<std::unique_ptr<Recording>>& live, Condition condition) {
-  const auto found = std::ranges::find_if(live, [&](const auto& each) { return condition(*each); });
-  return found == live.end() ? nullptr : found->get();
-}
-
-}  // namespace
 
 Recording* Recordings::find_active(std::string_view mint_id) {
   return find_in(live_, [&](Recording& each) { return each.is_active() && each.mint_id() == mint_id; });
@@ -234,16 +221,9 @@ void Recordings::remove(const std::string& recording_id) {
   std::unique_ptr<Recording> gone = std::move(*found);
   live_.erase(found);
   events_.on_recording_removed(*gone);
-  if (gone->source() != nullptr) let_leave(std::move(gone));
-}
-
-void Recordings::let_leave(std::unique_ptr<Recording> recording) {
-  recording->source()->leave();
-  leaving_.push_back(std::make_unique<Leaving>(environment_.timers, std::move(recording)));
-  Leaving* leaving = leaving_.back().get();
-  leaving->timer.start(environment_.clock.read().instant + 2 * livekit::Room::leave_timeout, [this, leaving] {
-    std::erase_if(leaving_, [&](const auto& each) { return each.get() == leaving; });
-  });
+  if (gone->source() == nullptr) return;
+  gone->source()->leave();
+  leaving_.keep(std::move(gone));
 }
 
 }  // namespace holdfast::control

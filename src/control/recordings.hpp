@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/leaving.hpp"
 #include "control/recording.hpp"
 #include "recording/totals.hpp"
 
@@ -41,7 +42,6 @@ class Recordings final : private Recording::Owner {
   // Both outlive it. `label_limit`: see recording::Totals.
   Recordings(const Environment& environment, Events& events, std::size_t label_limit);
 
-  ~Recordings() override;
   Recordings(const Recordings&) = delete;
   Recordings& operator=(const Recordings&) = delete;
 
@@ -85,16 +85,13 @@ class Recordings final : private Recording::Owner {
   void on_session_over(Recording& recording) override;
   void on_ended(Recording& recording) override;
   void remove(const std::string& recording_id);
-  // A server that hears us leave need not wait for our silence: the source lives on until the goodbye is out.
-  void let_leave(std::unique_ptr<Recording> recording);
 
-  struct Leaving;
   struct Stopping;
 
   const Environment& environment_;
   Events& events_;
   std::vector<std::unique_ptr<Recording>> live_;
-  std::vector<std::unique_ptr<Leaving>> leaving_;
+  Leaving<Recording> leaving_;
   std::deque<recording::Status> ended_;  // the oldest first
   storage::FileWriter::Counters ended_disk_;
   recording::Totals totals_;

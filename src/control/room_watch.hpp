@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -11,25 +10,9 @@
 #include "control/plan.hpp"
 #include "control/room_member.hpp"
 #include "control/run_records.hpp"
+#include "control/status.hpp"
 
 namespace holdfast::control {
-
-// With participants = all, somebody has to see who publishes: a watch of the room. It records nothing itself.
-enum class WatchState : std::uint8_t {
-  watching,
-  stopped,  // by request
-  ended,    // the room is over, or the service shuts down
-  failed,   // the server, or our own rules, let us in no more
-};
-std::string_view to_string(WatchState state);
-// A snapshot, for the API.
-struct WatchStatus {
-  std::string watch_id;
-  std::string mint_id;
-  WatchState state = WatchState::watching;
-  WallTime start_time{};
-  std::string error;  // empty unless failed, or a warning the user must read
-};
 
 // Watches one room, and says whom to record. Control thread.
 class RoomWatch final : private livekit::Subscriber {

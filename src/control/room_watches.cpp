@@ -6,7 +6,6 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
-#include "livekit/room.hpp"
 
 namespace holdfast::control {
 namespace {
@@ -17,16 +16,8 @@ constexpr Duration refused_again = 5s;
 
 }  // namespace
 
-struct RoomWatches::Leaving {
-  Leaving(Timers& timers, std::unique_ptr<RoomWatch> gone) : watch(std::move(gone)), timer(timers) {}
-  std::unique_ptr<RoomWatch> watch;
-  Timer timer;
-};
-
 RoomWatches::RoomWatches(const Environment& environment, Events& events)
-    : environment_(environment), events_(events), retry_(environment.timers) {}
-
-RoomWatches::~RoomWatches() = default;
+    : environment_(environment), events_(events), leaving_(environment), retry_(environment.timers) {}
 
 RoomWatch& RoomWatches::add(RecordingPlan plan, livekit::Membership::Options options) {
   CHECK(!has(plan.session.output.recording_id));
@@ -117,17 +108,13 @@ void RoomWatches::remove(const std::string& watch_id) {
   const auto found =
       std::ranges::find(live_, watch_id, [](const auto& each) { return each->status().watch_id; });
   if (found == live_.end()) return;  // stopped, when its room was over already
-  auto leaving = std::make_unique<Leaving>(environment_.timers, std::move(*found));
+  std::unique_ptr<RoomWatch> gone = std::move(*found);
   live_.erase(found);
-  leaving->watch->leave();  // one that ended by itself is still in the room
-  ended_.push_back(leaving->watch->status());
+  gone->leave();  // one that ended by itself is still in the room
+  ended_.push_back(gone->status());
   if (ended_.size() > max_remembered) ended_.pop_front();
-  events_.on_watch_removed(*leaving->watch);
-  leaving->timer.start(environment_.clock.read().instant + 2 * livekit::Room::leave_timeout,
-                       [this, gone = leaving.get()] {
-                         std::erase_if(leaving_, [&](const auto& each) { return each.get() == gone; });
-                       });
-  leaving_.push_back(std::move(leaving));
+  events_.on_watch_removed(*gone);
+  leaving_.keep(std::move(gone));
 }
 
 }  // namespace holdfast::control

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/leaving.hpp"
 #include "control/room_watch.hpp"
 
 namespace holdfast::control {
@@ -31,7 +32,6 @@ class RoomWatches final : private RoomWatch::Owner {
   // Both outlive it.
   RoomWatches(const Environment& environment, Events& events);
 
-  ~RoomWatches() override;
   RoomWatches(const RoomWatches&) = delete;
   RoomWatches& operator=(const RoomWatches&) = delete;
 
@@ -55,12 +55,10 @@ class RoomWatches final : private RoomWatch::Owner {
   void start_refused();
   void remove(const std::string& watch_id);
 
-  struct Leaving;
-
   const Environment& environment_;
   Events& events_;
   std::vector<std::unique_ptr<RoomWatch>> live_;
-  std::vector<std::unique_ptr<Leaving>> leaving_;
+  Leaving<RoomWatch> leaving_;
   std::deque<WatchStatus> ended_;  // the oldest first
   Timer retry_;                    // of participants that were refused
 };
